@@ -1,0 +1,1 @@
+"""Networks: block strings -> Keras model -> trained -> exported."""

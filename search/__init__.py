@@ -1,0 +1,1 @@
+"""The search: space, controller, PPO, reward, loop, trials, report."""

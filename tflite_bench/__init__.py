@@ -1,0 +1,1 @@
+"""The clock: network -> .tflite -> milliseconds. Knows nothing of MnasNet."""
