@@ -84,7 +84,7 @@ class BlockArgs:
             raise ValueError(f"conv_op is {self.conv_op!r}, must be one of {', '.join(CONV_OPS)}")
         if self.conv_op != "mbconv" and self.expand_ratio != 1:
             raise ValueError(
-                f"expand_ratio ('e') is {self.expand_ratio} in a {self.conv_op!r} block, must be 1, "
+                f"expand_ratio ('e') is {self.expand_ratio} in a {self.conv_op} block, must be 1: "
                 "since only the bottleneck expands"
             )
 

@@ -163,7 +163,7 @@ def mnasnet_space(reference: Architecture) -> SearchSpace:
     layers would be no block. Filters are not rounded to multiples of 8, so that all choices differ.
 
     Raises:
-      ValueError: where 0.75 and 1.25 x a block's filters are no two whole numbers beside it.
+      ValueError: for a block of so few filters that two of the three choices coincide.
     """
     decisions = []
     for position, block in enumerate(reference.blocks):
