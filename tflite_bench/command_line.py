@@ -1,0 +1,106 @@
+"""The door of every binary: flags in, exit status out.
+
+    if __name__ == "__main__":
+        command_line.run(main)
+
+Exit status: 0 for work done and for --help; 2 for a user's mistake, told in one line; 1 where the
+surroundings failed (a full disk, a device gone), told in one line; 130 for Ctrl-C. Everything else
+is a bug of ours and shows its traceback.
+
+Differs from absl.app: a bad flag exits 2 rather than 1, and --help shows the flags of all modules
+of this project, also those of `*_flags.py`. Nothing here imports TensorFlow.
+"""
+
+import contextlib
+import os
+import sys
+from collections.abc import Callable, Iterator
+
+from absl import flags, logging
+
+_PROJECT = ("__main__", "mnasnet", "search", "tflite_bench")
+_HELP = {"--help", "-help", "-h", "-?", "--helpshort", "--helpfull", "-helpfull"}
+
+
+class UsageError(Exception):
+    """A user's mistake: the message is one line with the value and what is allowed."""
+
+
+class SurroundingsError(Exception):
+    """What the program stands on failed; the message is one line that says what to do."""
+
+
+@contextlib.contextmanager
+def usage_errors() -> Iterator[None]:
+    """Turns the ValueError or OSError of a wrong argument, raised inside, into a UsageError.
+
+    Wrap only what checks the user's input: elsewhere a ValueError is a bug and keeps its traceback.
+    """
+    try:
+        yield
+    except (ValueError, OSError) as error:
+        raise UsageError(_one_line(error)) from error
+
+
+def run(main: Callable[[], int | None], argv: list[str] | None = None) -> None:
+    """Parses the flags, calls `main`, exits.
+
+    Args:
+      main: takes nothing, reads absl flags, returns the exit status (None is 0).
+      argv: program and arguments; sys.argv by default.
+    """
+    argv = sys.argv if argv is None else argv
+    logging.use_absl_handler()
+    # TensorFlow's start-up messages would stand between the lines that people came to read.
+    os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
+    if _HELP.intersection(argv[1:]):
+        _print_help(argv[0], everything=bool({"--helpfull", "-helpfull"} & set(argv)))
+        sys.exit(0)
+    try:
+        rest = flags.FLAGS(argv)[1:]
+        if rest:
+            raise UsageError(f"unexpected argument {rest[0]!r}, options are written --name=value")
+        status = main()
+    except (flags.Error, UsageError) as error:
+        _fail(2, _one_line(error))
+    except SurroundingsError as error:
+        _fail(1, _one_line(error))
+    except KeyboardInterrupt:
+        _fail(130, "interrupted")
+    except BrokenPipeError:
+        # The reader of our output left, as `| head` does; Python would complain again at exit.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        sys.exit(1)
+    sys.exit(status or 0)
+
+
+def _fail(status: int, message: str) -> None:
+    sys.stdout.flush()
+    print(f"error: {message}" if status != 130 else message, file=sys.stderr)
+    sys.exit(status)
+
+
+def _one_line(error: BaseException) -> str:
+    text = " ".join(str(error).split()) or type(error).__name__
+    # absl hands Python's own words on; say what is allowed instead.
+    for python_says, we_say in (
+        ("invalid literal for int() with base 10:", "must be a whole number, got"),
+        ("could not convert string to float:", "must be a number, got"),
+        ("ERROR:: ", ""),
+    ):
+        text = text.replace(python_says, we_say)
+    return text
+
+
+def _print_help(program: str, everything: bool) -> None:
+    main_module = sys.modules["__main__"]
+    if main_module.__doc__:
+        print(main_module.__doc__.strip(), end="\n\n")
+    print(f"Flags ({os.path.basename(program)}, --helpfull for those of the libraries too):")
+    shown = flags.FLAGS.flags_by_module_dict()
+    for module, module_flags in sorted(shown.items()):
+        if everything or module.split(".")[0] in _PROJECT or module == program:
+            for flag in sorted(module_flags, key=lambda flag: flag.name):
+                default = "" if flag.default is None else f"  (default {flag.default_as_str})"
+                print(f"  --{flag.name}{default}\n      {flag.help}")
+    print("  --flagfile\n      a file of flags, one a line; flags after it override it")
