@@ -1,0 +1,194 @@
+"""Proximal policy optimization (arXiv 1707.06347) of the controller.
+
+An episode is one network: T decisions, then one reward, so each decision has the whole network's
+advantage. The functions at the top are the maths; the learner below them does the bookkeeping.
+"""
+
+import dataclasses
+
+import numpy as np
+import tensorflow as tf
+import tf_keras
+
+from search.controller import Controller, SampleBatch, padded_size
+from search.policy import entropy
+
+
+@dataclasses.dataclass(frozen=True)
+class PPOConfig:
+    """How the controller learns; see docs/controller.md for what each field gives.
+
+    Attributes:
+      learning_rate: of Adam.
+      epochs: gradient steps per batch, on the whole batch each.
+      clip_range: epsilon of the clipped ratio.
+      entropy_weight: of the bonus on the mean entropy of a decision, in nats.
+      advantages: 'rank' or 'moving_average'.
+      baseline_decay: of the moving average of rewards that 'moving_average' subtracts.
+      elite_size: how many of the best networks so far are imitated (priority queue training,
+        arXiv 1801.03526); 0 for none.
+      elite_weight: of that imitation in the loss.
+    """
+
+    learning_rate: float = 1e-3
+    epochs: int = 4
+    clip_range: float = 0.2
+    entropy_weight: float = 0.01
+    advantages: str = "rank"
+    baseline_decay: float = 0.95
+    elite_size: int = 10
+    elite_weight: float = 0.2
+
+    def __post_init__(self):
+        if self.advantages not in ("rank", "moving_average"):
+            raise ValueError(
+                f"unknown advantages {self.advantages!r}, known are rank, moving_average"
+            )
+
+
+# NASNet's settings (arXiv 1707.07012, appendix A.1), with the clip range and the epochs that PPO's
+# own paper uses; MnasNet gives none of them.
+PAPER_PPO = PPOConfig(
+    learning_rate=3.5e-4, entropy_weight=1e-5, advantages="moving_average", elite_size=0
+)
+
+
+def rank_advantages(rewards: np.ndarray) -> np.ndarray:
+    """Ranks spread over [-1, 1] and brought to mean 0, variance 1; float32 [n].
+
+    Equal rewards share their mean rank, so that a batch of equal rewards teaches nothing. Any
+    increasing change of the rewards' scale gives the same advantages.
+    """
+    rewards = np.asarray(rewards)
+    below = (rewards[:, None] > rewards).sum(axis=1)
+    above = (rewards[:, None] < rewards).sum(axis=1)
+    centred = (below - above).astype(np.float32)
+    return centred / max(float(centred.std()), 1e-8)
+
+
+def clipped_surrogate(log_ratio, advantages, clip_range):
+    """PPO's objective per decision [n, T] (arXiv 1707.06347, eq. 7), to be maximised."""
+    ratio = tf.exp(log_ratio)
+    clipped = tf.clip_by_value(ratio, 1 - clip_range, 1 + clip_range)
+    return tf.minimum(ratio * advantages[:, None], clipped * advantages[:, None])
+
+
+def approximate_kl(log_ratio):
+    """KL(old, new) per decision [n, T] from samples of old: r - 1 - log r, never negative."""
+    return tf.exp(log_ratio) - 1 - log_ratio
+
+
+def clip_fraction(log_ratio, clip_range):
+    """1 where the ratio has left 1 +- clip_range, else 0; float32 [n, T]."""
+    return tf.cast(tf.abs(tf.exp(log_ratio) - 1) > clip_range, tf.float32)
+
+
+class PPOLearner:
+    """Trains a controller from the rewards of what it sampled.
+
+    Args:
+      controller: is changed in place, its memory too.
+      config: see there.
+    """
+
+    def __init__(self, controller: Controller, config: PPOConfig = PPOConfig()):
+        self.controller, self.config = controller, config
+        self._variables = list(controller.policy.weights.values())
+        self._optimizer = tf_keras.optimizers.Adam(config.learning_rate, jit_compile=False)
+        self._optimizer.build(self._variables)
+        self._baseline = np.nan
+        self._traced_update = tf.function(self._update, reduce_retracing=False)
+
+    def step(self, batch: SampleBatch, rewards: np.ndarray) -> dict[str, float]:
+        """Learns from a batch.
+
+        Args:
+          batch: from `Controller.sample`, not necessarily the latest.
+          rewards: float32 [n], on any scale.
+
+        Returns:
+          Metrics: reward, best_reward, entropy, approx_kl, clip_fraction, distinct_networks,
+          learning_rate.
+
+        Raises:
+          ValueError: for rewards of another number than the batch, or that are not finite.
+        """
+        rewards = np.asarray(rewards, np.float32)
+        if rewards.shape != (len(batch),):
+            raise ValueError(f"rewards of shape {rewards.shape} for {len(batch)} networks")
+        if not np.isfinite(rewards).all():
+            raise ValueError(f"rewards must be finite, got {rewards[~np.isfinite(rewards)][0]}")
+        memory = self.controller.memory
+        memory.add(batch.tokens, rewards)
+        advantages = self._advantages(rewards)
+        elite = memory.best(self.config.elite_size)
+        inputs = (
+            *_pad(batch.tokens, batch.log_probs, advantages, np.ones(len(batch), np.float32)),
+            *_pad(elite, np.ones(len(elite), np.float32)),
+        )
+        for epoch in range(self.config.epochs):
+            measures = self._traced_update(*inputs)
+            if epoch == 0:
+                first = measures
+        return {
+            "reward": float(rewards.mean()),
+            "best_reward": float(memory.rewards.max()),
+            "entropy": float(first["entropy"]),
+            "approx_kl": float(measures["approx_kl"]),
+            "clip_fraction": float(measures["clip_fraction"]),
+            "distinct_networks": float(len(memory)),
+            "learning_rate": float(self.config.learning_rate),
+        }
+
+    def _advantages(self, rewards):
+        if self.config.advantages == "rank":
+            return rank_advantages(rewards)
+        if np.isnan(self._baseline):
+            self._baseline = float(rewards.mean())
+        advantages = rewards - np.float32(self._baseline)
+        decay = self.config.baseline_decay
+        self._baseline = decay * self._baseline + (1 - decay) * float(rewards.mean())
+        return advantages.astype(np.float32)
+
+    def _update(self, tokens, old_log_probs, advantages, weights, elite, elite_weights):
+        """One gradient step; rows of weight 0 are padding."""
+        policy, config = self.controller.policy, self.config
+        with tf.GradientTape() as tape:
+            distributions = policy.distributions(tokens)
+            log_ratio = policy.log_probs(tokens, distributions) - old_log_probs
+            surrogate = clipped_surrogate(log_ratio, advantages, config.clip_range)
+            entropies = entropy(distributions)
+            loss = -_weighted_mean(surrogate + config.entropy_weight * entropies, weights)
+            if config.elite_size:
+                likelihood = policy.log_probs(elite, policy.distributions(elite))
+                loss -= config.elite_weight * _weighted_mean(likelihood, elite_weights)
+        gradients = tape.gradient(loss, self._variables)
+        self._optimizer.apply_gradients(zip(gradients, self._variables, strict=True))
+        steps = len(policy.num_choices)
+        return {
+            "entropy": steps * _weighted_mean(entropies, weights),
+            "approx_kl": steps * _weighted_mean(approximate_kl(log_ratio), weights),
+            "clip_fraction": _weighted_mean(clip_fraction(log_ratio, config.clip_range), weights),
+        }
+
+    def state(self) -> dict[str, np.ndarray]:
+        """What the next step depends on besides the controller's own state."""
+        state = {f"adam/{i}": v.numpy() for i, v in enumerate(self._optimizer.variables)}
+        return state | {"baseline": np.array(self._baseline)}
+
+    def restore(self, state: dict[str, np.ndarray]) -> None:
+        """Goes on from `state()` of a learner of the same space and config."""
+        for i, variable in enumerate(self._optimizer.variables):
+            variable.assign(state[f"adam/{i}"])
+        self._baseline = float(state["baseline"])
+
+
+def _weighted_mean(values, weights):
+    """Mean over decisions, weighted over networks: values [n, T], weights [n]."""
+    return tf.reduce_sum(tf.reduce_mean(values, axis=1) * weights) / tf.reduce_sum(weights)
+
+
+def _pad(*arrays):
+    """Zero rows up to `padded_size`, so that few batch sizes are traced."""
+    n = len(arrays[0])
+    return [np.pad(a, [(0, padded_size(n) - n)] + [(0, 0)] * (a.ndim - 1)) for a in arrays]

@@ -1,0 +1,118 @@
+import numpy as np
+import pytest
+
+from search.controller import PAPER_CONTROLLER, Controller
+from search.ppo import (
+    PAPER_PPO,
+    PPOConfig,
+    PPOLearner,
+    approximate_kl,
+    clip_fraction,
+    clipped_surrogate,
+    rank_advantages,
+)
+from search.search_space import Decision, SearchSpace
+
+pytestmark = pytest.mark.tensorflow
+
+
+def space_of(*num_choices):
+    return SearchSpace([Decision(f"d{i}", range(n)) for i, n in enumerate(num_choices)])
+
+
+def test_rank_advantages_are_ranks_of_mean_0_and_variance_1():
+    # ranks -2, 0, 2 have the standard deviation sqrt(8 / 3)
+    expected = np.array([-2, 2, 0]) / np.sqrt(8 / 3)
+    np.testing.assert_allclose(rank_advantages(np.array([0.1, 90.0, 0.2])), expected, rtol=1e-6)
+
+
+def test_equal_rewards_share_their_rank():
+    # 1 beats nobody twice over: ranks -1, -1, 2 have the standard deviation sqrt(2)
+    expected = np.array([-1, -1, 2]) / np.sqrt(2)
+    np.testing.assert_allclose(rank_advantages(np.array([1.0, 1.0, 5.0])), expected, rtol=1e-6)
+    np.testing.assert_array_equal(rank_advantages(np.full(4, 7.0)), np.zeros(4))
+
+
+def test_clipped_surrogate_by_hand():
+    log_ratio = np.log(np.array([[1.0, 1.5], [0.5, 1.5], [0.5, 1.1]], np.float32))
+    advantages = np.array([2.0, -1.0, 1.0], np.float32)
+    # gain is cut at 1.2; a loss is never made smaller: min(-0.5, -0.8) and min(-1.5, -1.2)
+    expected = [[2.0, 2.4], [-0.8, -1.5], [0.5, 1.1]]
+    np.testing.assert_allclose(clipped_surrogate(log_ratio, advantages, 0.2), expected, rtol=1e-6)
+
+
+def test_clip_fraction_counts_the_ratios_that_left_the_range():
+    log_ratio = np.log(np.array([[1.0, 1.19, 1.21, 0.79]], np.float32))
+    np.testing.assert_array_equal(clip_fraction(log_ratio, 0.2), [[0, 0, 1, 1]])
+
+
+def test_approximate_kl_by_hand():
+    # r - 1 - log r: 0 at r = 1, 1 - log 2 at r = 2
+    log_ratio = np.log(np.array([1.0, 2.0], np.float32))
+    np.testing.assert_allclose(approximate_kl(log_ratio), [0, 1 - np.log(2)], rtol=1e-6)
+
+
+def test_the_first_epoch_sees_ratio_1():
+    controller = Controller(space_of(*[3] * 10))
+    learner = PPOLearner(controller, PPOConfig(epochs=1))
+    metrics = learner.step(controller.sample(20), np.arange(20))
+    assert metrics["approx_kl"] == pytest.approx(0, abs=1e-6)
+    assert metrics["clip_fraction"] == 0
+
+
+@pytest.mark.parametrize("scale, shift", [(1e6, 0), (1e-6, 0), (100, -50), (1, 1000)])
+def test_rewards_on_any_scale_teach_the_same(scale, shift):
+    def tokens(scale, shift):
+        controller = Controller(space_of(*[3] * 8))
+        learner = PPOLearner(controller)
+        for _ in range(3):
+            batch = controller.sample(20)
+            learner.step(batch, batch.tokens @ (1 << np.arange(8)) * scale + shift)
+        return controller.sample(20).tokens
+
+    np.testing.assert_array_equal(tokens(scale, shift), tokens(1, 0))
+
+
+def test_equal_rewards_leave_the_entropy_alone():
+    controller = Controller(space_of(*[3] * 8))
+    learner = PPOLearner(controller, PPOConfig(elite_size=0))
+    before = controller.entropy()
+    for _ in range(5):
+        learner.step(controller.sample(20), np.ones(20))
+    assert controller.entropy() == pytest.approx(before, rel=0.01)
+
+
+@pytest.mark.parametrize("rewards, message", [([1.0], "shape"), ([1.0, np.nan], "finite")])
+def test_bad_rewards_are_refused(rewards, message):
+    controller = Controller(space_of(2, 2))
+    with pytest.raises(ValueError, match=message):
+        PPOLearner(controller).step(controller.sample(2), rewards)
+
+
+def test_unknown_advantages_are_refused():
+    with pytest.raises(ValueError, match="'gae', known are rank, moving_average"):
+        PPOConfig(advantages="gae")
+
+
+def test_the_paper_setting_is_nasnets():
+    assert (PAPER_PPO.learning_rate, PAPER_PPO.entropy_weight) == (3.5e-4, 1e-5)
+    assert (PAPER_PPO.advantages, PAPER_PPO.baseline_decay) == ("moving_average", 0.95)
+
+
+def test_the_planted_best_network_is_found():
+    planted = np.array([2, 0, 1, 2, 1, 0, 0, 2, 1, 1, 2, 0])  # one of 3^12 = 531,441
+    controller = Controller(space_of(*[3] * 12))
+    learner = PPOLearner(controller)
+    for _ in range(40):
+        batch = controller.sample(20)
+        metrics = learner.step(batch, (batch.tokens == planted).mean(axis=1))
+    assert metrics["best_reward"] == 1
+
+
+def test_the_paper_setting_learns_a_planted_choice():
+    controller = Controller(space_of(*[3] * 4), PAPER_CONTROLLER)
+    learner = PPOLearner(controller, PAPER_PPO)
+    for _ in range(100):
+        batch = controller.sample(20)
+        learner.step(batch, (batch.tokens == 1).mean(axis=1))
+    assert all(row.argmax() == 1 and row[1] > 0.6 for row in controller.probabilities())
