@@ -8,8 +8,7 @@ import dataclasses
 import math
 
 from mnasnet.architectures import Architecture
-from mnasnet.block_args import BlockArgs
-from mnasnet.filters import round_filters
+from mnasnet.layer_args import LayerArgs, expand_blocks, round_filters
 
 Shape = tuple[int, int, int]
 
@@ -86,14 +85,8 @@ def count(
             raise ValueError(f"{name} is {value!r}, must be a whole number >= 1")
     rows = _Rows((image_size, image_size, 3))
     rows.conv("stem", 3, 2, round_filters(architecture.stem_filters, depth_multiplier))
-    number = 0
-    for block in architecture.blocks:
-        input_filters = round_filters(block.input_filters, depth_multiplier)
-        output_filters = round_filters(block.output_filters, depth_multiplier)
-        stride = block.strides[0]
-        for _ in range(block.num_repeat):
-            _count_layer(rows, f"block_{number}", block, stride, input_filters, output_filters)
-            stride, input_filters, number = 1, output_filters, number + 1
+    for number, layer in enumerate(expand_blocks(architecture, depth_multiplier)):
+        _count_layer(rows, f"block_{number}", layer)
     rows.conv("head/conv", 1, 1, architecture.head_filters)
     rows.global_pool("head/global_pool")
     rows.dense("head/dense", num_classes)
@@ -105,30 +98,20 @@ def count(
     )
 
 
-def _count_layer(
-    rows: "_Rows",
-    name: str,
-    block: BlockArgs,
-    stride: int,
-    input_filters: int,
-    output_filters: int,
-) -> None:
-    """Adds one layer of a block. `input_filters` is declared, the real input is `rows.shape`."""
+def _count_layer(rows: "_Rows", name: str, layer: LayerArgs) -> None:
     input_shape = rows.shape
-    kernel = block.kernel_size
-    # Relative to the filters that enter the layer, also where a bottleneck expands them.
-    se_width = max(1, int(input_filters * block.se_ratio)) if block.se_ratio else 0
-    if block.conv_op == "conv":
-        rows.conv(f"{name}/conv", kernel, stride, output_filters)
-        rows.squeeze_excite(f"{name}/se", se_width)
+    if layer.conv_op == "conv":
+        rows.conv(f"{name}/conv", layer.kernel_size, layer.stride, layer.output_filters)
     else:
-        if block.expand_ratio != 1:
-            rows.conv(f"{name}/expand", 1, 1, input_filters * block.expand_ratio)
-        rows.depthwise(f"{name}/depthwise", kernel, stride)
-        rows.squeeze_excite(f"{name}/se", se_width)
-        rows.conv(f"{name}/project", 1, 1, output_filters)
-    if block.skip == "pool" and input_shape[2] <= output_filters:
-        rows.pool_skip(f"{name}/pool", stride, input_shape)
+        if layer.expanded_filters:
+            rows.conv(f"{name}/expand", 1, 1, layer.expanded_filters)
+        rows.depthwise(f"{name}/depthwise", layer.kernel_size, layer.stride)
+    if layer.squeeze_filters:
+        rows.squeeze_excite(f"{name}/se", layer.squeeze_filters)
+    if layer.conv_op != "conv":
+        rows.conv(f"{name}/project", 1, 1, layer.output_filters)
+    if layer.skip == "pool":
+        rows.pool_skip(f"{name}/pool", layer.stride, input_shape)
 
 
 class _Rows:
@@ -168,12 +151,9 @@ class _Rows:
         )
 
     def squeeze_excite(self, name: str, width: int) -> None:
-        if width:
-            weights = 2 * self.shape[2] * width
-            biases = width + self.shape[2]
-            self._append(
-                name, "se", 1, 1, self.shape, params=weights + biases, multiply_adds=weights
-            )
+        weights = 2 * self.shape[2] * width
+        biases = width + self.shape[2]
+        self._append(name, "se", 1, 1, self.shape, params=weights + biases, multiply_adds=weights)
 
     def pool_skip(self, name: str, stride: int, input_shape: Shape) -> None:
         """The skip path beside the layer: it leaves `shape` alone."""
