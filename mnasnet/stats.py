@@ -8,7 +8,8 @@ import dataclasses
 import math
 
 from mnasnet.architectures import Architecture
-from mnasnet.layer_args import LayerArgs, expand_blocks, round_filters
+from mnasnet.filters import round_filters
+from mnasnet.layer_args import LayerArgs, expand_blocks
 
 Shape = tuple[int, int, int]
 
