@@ -12,7 +12,7 @@ The phone is a Pixel 1, one thread on a big core, float32 TFLite, as in the Mnas
     W  weights, each read from memory once an image (4 bytes in 1.07 ns are 3.7 GB/s)
 
 P, A and W are a least-squares fit of the relative error to the 25 published latencies of MnasNet-A1
-(depth multiplier 0.35 to 1.4, 96 to 224 px): mean error 3.0 % (1.8 % at 128 px and above); 3.5 %
+(depth multiplier 0.35 to 1.4, 96 to 224 px): mean error 2.9 % (1.8 % at 128 px and above); 3.5 %
 (2.1 %) when each latency is predicted by a fit to the other 24. All 25 have the same kernels, so
 they cannot tell D from A; D's price is the one at which 5x5 kernels cost a quarter more than 3x3 on
 A1 with one type of layer throughout, as in the paper's table 6 (63 -> 78 ms, 116 -> 146 ms).
@@ -28,7 +28,7 @@ from mnasnet.stats import ModelStats
 
 # What every output that shows an estimate says beside it.
 ESTIMATE_NOTE = (
-    "analytic estimate of a Pixel 1 (one big core, float32), mean error 3.0 % on 25 published "
+    "analytic estimate of a Pixel 1 (one big core, float32), mean error 2.9 % on 25 published "
     "latencies of MnasNet-A1"
 )
 

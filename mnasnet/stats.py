@@ -6,6 +6,7 @@ The counts equal those of the built network to the unit.
 
 import dataclasses
 import math
+import numbers
 
 from mnasnet.architectures import Architecture
 from mnasnet.filters import round_filters
@@ -82,7 +83,7 @@ def count(
     """
     image_size = architecture.image_size if image_size is None else image_size
     for name, value in (("image_size", image_size), ("num_classes", num_classes)):
-        if value != int(value) or value < 1:
+        if not isinstance(value, numbers.Integral) or value < 1:
             raise ValueError(f"{name} is {value!r}, must be a whole number >= 1")
     rows = _Rows((image_size, image_size, 3))
     rows.conv("stem", 3, 2, round_filters(architecture.stem_filters, depth_multiplier))
