@@ -6,11 +6,9 @@ that it lacks (`conv`, `dconv`, `pool`) follow the paper's search space (MnasNet
 """
 
 import dataclasses
-import math
 
 from mnasnet.architectures import Architecture
-
-_DIVISOR = 8
+from mnasnet.filters import round_filters
 
 
 @dataclasses.dataclass(frozen=True)
@@ -38,29 +36,6 @@ class LayerArgs:
     skip: str
 
 
-def round_filters(filters: int, depth_multiplier: float | None) -> int:
-    """Filters under a depth multiplier: the nearest multiple of 8, never below 90 % of the product.
-
-    Halves round up. Without a multiplier (None) filters stay as they are, which is not the same as
-    a multiplier of 1.0: that rounds.
-    """
-    if depth_multiplier is None:
-        return filters
-    scaled = filters * depth_multiplier
-    rounded = max(_DIVISOR, int(scaled + _DIVISOR / 2) // _DIVISOR * _DIVISOR)
-    if rounded < 0.9 * scaled:
-        rounded += _DIVISOR
-    return rounded
-
-
-def check_depth_multiplier(depth_multiplier: float | None) -> None:
-    """Raises ValueError unless the multiplier is None or a finite number over 0."""
-    if depth_multiplier is not None and not 0 < depth_multiplier < math.inf:
-        raise ValueError(
-            f"depth_multiplier is {depth_multiplier!r}, must be a number over 0, or None"
-        )
-
-
 def expand_blocks(
     architecture: Architecture, depth_multiplier: float | None = None
 ) -> tuple[LayerArgs, ...]:
@@ -76,7 +51,6 @@ def expand_blocks(
     Raises:
       ValueError: for a depth multiplier that is not over 0.
     """
-    check_depth_multiplier(depth_multiplier)
     layers = []
     entering = round_filters(architecture.stem_filters, depth_multiplier)
     for block in architecture.blocks:

@@ -12,11 +12,14 @@ The skip is added last, after a conv block's ReLU: the sum stays linear from blo
 it is between bottlenecks, and a block of any operation can take another's place.
 """
 
+import numbers
+
 import tensorflow as tf
 import tf_keras
 
 from mnasnet.architectures import Architecture
-from mnasnet.layer_args import LayerArgs, check_depth_multiplier, expand_blocks, round_filters
+from mnasnet.filters import round_filters
+from mnasnet.layer_args import LayerArgs, expand_blocks
 from mnasnet.layers import (
     DepthwiseConv,
     NormalizeImages,
@@ -61,11 +64,10 @@ def build_model(
     image_size = architecture.image_size if image_size is None else image_size
     dropout_rate = architecture.dropout_rate if dropout_rate is None else dropout_rate
     for name, value in (("num_classes", num_classes), ("image_size", image_size)):
-        if value != int(value) or value < 1:
+        if not isinstance(value, numbers.Integral) or value < 1:
             raise ValueError(f"{name} is {value!r}, must be a whole number >= 1")
     if not 0 <= dropout_rate < 1:
         raise ValueError(f"dropout_rate is {dropout_rate!r}, must be at least 0 and under 1")
-    check_depth_multiplier(depth_multiplier)
 
     images = tf_keras.Input((image_size, image_size, 3), name="images")
     x = NormalizeImages(name="normalize")(images)
