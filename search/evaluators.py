@@ -1,4 +1,4 @@
-"""What the loop asks of whoever measures networks.
+"""What the loop asks of whoever measures networks, and how it asks.
 
 The loop knows nothing of training or timing. It takes two objects (or plain functions) that turn a
 network, a tuple of block strings, into a number. `search.accuracy` and `search.latency` hold ours;
@@ -6,8 +6,13 @@ a user's own fit in the same way.
 """
 
 import dataclasses
+import math
+import time
 from collections.abc import Callable
 from typing import Protocol
+
+from search.reward import RewardConfig, reward
+from search.trials import Measured
 
 Network = tuple[str, ...]
 
@@ -76,3 +81,62 @@ class _Function:
         return value if isinstance(value, Evaluation) else Evaluation(float(value))
 
     measure = evaluate
+
+
+class Evaluator:
+    """Measures networks: latency first, since it is cheap, then accuracy, then the reward.
+
+    Args:
+      accuracy: evaluator, or function network -> top-1 in [0, 1].
+      latency: evaluator, or function network -> ms.
+      reward_config: how the two become the reward.
+      max_latency_ms: slower networks are infeasible and are not trained; None for no limit.
+      count: network -> object with params and multiply_adds; None where there is no such thing.
+    """
+
+    def __init__(
+        self,
+        accuracy: AccuracyEvaluator | Callable[[Network], float],
+        latency: LatencyEvaluator | Callable[[Network], float],
+        reward_config: RewardConfig,
+        max_latency_ms: float | None = None,
+        count: Callable[[Network], object] | None = None,
+    ):
+        self.accuracy, self.latency = as_accuracy(accuracy), as_latency(latency)
+        self._reward_config, self._max_latency_ms = reward_config, max_latency_ms
+        self._count = count
+
+    def measure(self, network: Network) -> Measured:
+        """What becomes of a network; infeasible, with the reason, where an evaluator says so.
+
+        Raises:
+          ValueError: for an accuracy outside [0, 1] or a latency that is not over 0.
+        """
+        known = {"network": network, "accuracy": None, "latency_ms": None, "records": {}}
+        if self._count is not None:
+            stats = self._count(network)
+            known |= {"params": stats.params, "multiply_adds": stats.multiply_adds}
+        try:
+            known["latency_ms"] = self._run("latency", self.latency.measure, network, known)
+            limit = self._max_latency_ms
+            if limit is not None and known["latency_ms"] > limit:
+                raise Infeasible(f"latency {known['latency_ms']:.4g} ms is over {limit:g} ms")
+            known["accuracy"] = self._run("accuracy", self.accuracy.evaluate, network, known)
+        except Infeasible as reason:
+            return Measured(
+                **known,
+                reward=self._reward_config.infeasible_reward,
+                reason=" ".join(str(reason).split()) or "infeasible",
+            )
+        value = reward(known["accuracy"], known["latency_ms"], self._reward_config)
+        return Measured(**known, reward=value)
+
+    def _run(self, kind: str, evaluate: Callable, network: Network, known: dict) -> float:
+        start = time.monotonic()
+        evaluation = evaluate(network)
+        seconds = "train_seconds" if kind == "accuracy" else "latency_seconds"
+        known[seconds] = time.monotonic() - start
+        known["records"][kind] = evaluation.record
+        if math.isnan(evaluation.value):
+            raise Infeasible(f"the {kind} is not a number")
+        return float(evaluation.value)

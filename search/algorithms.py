@@ -1,0 +1,104 @@
+"""Search algorithms behind one interface: propose networks, hear their rewards."""
+
+from collections.abc import Callable
+from typing import Protocol
+
+import numpy as np
+
+from search.search_space import SearchSpace
+
+
+class Algorithm(Protocol):
+    """Anything that proposes networks and learns from their rewards.
+
+    What it proposes depends on its seed and on what it was told, nothing else.
+    """
+
+    def sample(self, n: int):
+        """A batch of n proposals with `tokens` int32 [n, T]."""
+
+    def step(self, batch, rewards: np.ndarray) -> dict[str, float]:
+        """Learns from a sampled batch and its rewards float32 [n]; returns metrics."""
+
+    def probabilities(self) -> list[np.ndarray]:
+        """How likely each choice of each decision is now, a list of [K_t]."""
+
+    def state(self) -> dict[str, np.ndarray]:
+        """All that the next proposals depend on, as arrays."""
+
+    def restore(self, state: dict[str, np.ndarray]) -> None:
+        """Goes on from a `state()` of the same space and settings."""
+
+
+class PPO:
+    """The paper's algorithm: the recurrent controller, trained by PPO.
+
+    Args:
+      space: what is to be decided.
+      controller: a ControllerConfig; the default one where None.
+      ppo: a PPOConfig; the default one where None.
+      seed: of weights and samples.
+    """
+
+    def __init__(self, space: SearchSpace, controller=None, ppo=None, seed: int = 0):
+        # Imported here: TensorFlow takes seconds, and a reader of this module may not need it.
+        from search.controller import Controller, ControllerConfig
+        from search.ppo import PPOConfig, PPOLearner
+
+        self._controller = Controller(space, controller or ControllerConfig(), seed)
+        self._learner = PPOLearner(self._controller, ppo or PPOConfig())
+        self.sample = self._controller.sample
+        self.step = self._learner.step
+        self.probabilities = self._controller.probabilities
+
+    def state(self) -> dict[str, np.ndarray]:
+        """See Algorithm."""
+        controller, learner = self._controller.state(), self._learner.state()
+        return {f"controller/{name}": array for name, array in controller.items()} | {
+            f"learner/{name}": array for name, array in learner.items()
+        }
+
+    def restore(self, state: dict[str, np.ndarray]) -> None:
+        """See Algorithm."""
+        for part, target in (("controller/", self._controller), ("learner/", self._learner)):
+            target.restore(
+                {name.removeprefix(part): a for name, a in state.items() if name.startswith(part)}
+            )
+
+
+class RandomSearch:
+    """Every network as likely as every other: the baseline that an algorithm has to beat."""
+
+    def __init__(self, space: SearchSpace, controller=None, ppo=None, seed: int = 0):
+        del controller, ppo
+        self._space, self._seed, self._batches = space, seed, 0
+
+    def sample(self, n: int):
+        """See Algorithm."""
+        from search.controller import SampleBatch
+
+        rng = np.random.default_rng([self._seed, self._batches])
+        self._batches += 1
+        tokens = self._space.sample_uniform(rng, n)
+        log_probs = -np.log([len(decision.choices) for decision in self._space.decisions])
+        return SampleBatch(tokens, np.tile(log_probs.astype(np.float32), (n, 1)))
+
+    def step(self, batch, rewards: np.ndarray) -> dict[str, float]:
+        """See Algorithm; learns nothing."""
+        return {"reward": float(np.mean(rewards)), "entropy": float(np.log(self._space.size))}
+
+    def probabilities(self) -> list[np.ndarray]:
+        """See Algorithm."""
+        counts = [len(decision.choices) for decision in self._space.decisions]
+        return [np.full(count, 1 / count, np.float32) for count in counts]
+
+    def state(self) -> dict[str, np.ndarray]:
+        """See Algorithm."""
+        return {"batches": np.array(self._batches)}
+
+    def restore(self, state: dict[str, np.ndarray]) -> None:
+        """See Algorithm."""
+        self._batches = int(state["batches"])
+
+
+ALGORITHMS: dict[str, Callable[..., Algorithm]] = {"ppo": PPO, "random": RandomSearch}

@@ -1,0 +1,191 @@
+"""The search: sample, evaluate, update (MnasNet, figure 1 and section 4.2)."""
+
+import dataclasses
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import Protocol
+
+import numpy as np
+
+from search.algorithms import ALGORITHMS
+from search.evaluators import AccuracyEvaluator, Evaluator, LatencyEvaluator, Network
+from search.reward import RewardConfig
+from search.search_space import SearchSpace
+from search.trials import COMPLETED, Trial, TrialStore
+from search.workdir import Workdir, check_settings
+
+
+@dataclasses.dataclass(frozen=True)
+class SearchConfig:
+    """A search.
+
+    Attributes:
+      reward: how accuracy and latency become the reward.
+      max_trials: samples in all, repeats included; may be raised later to go on.
+      batch_size: samples per update of the controller.
+      seed: of everything random in the algorithm.
+      algorithm: a key of `search.algorithms.ALGORITHMS`.
+      max_latency_ms: slower networks are infeasible and are not trained; None for no limit.
+      controller: a ControllerConfig, for algorithm 'ppo'; None for the default.
+      ppo: a PPOConfig, for algorithm 'ppo'; None for the default.
+
+    Raises:
+      ValueError: for a value out of range.
+    """
+
+    reward: RewardConfig
+    max_trials: int = 8000
+    batch_size: int = 20
+    seed: int = 0
+    algorithm: str = "ppo"
+    max_latency_ms: float | None = None
+    controller: object | None = None
+    ppo: object | None = None
+
+    def __post_init__(self):
+        for name in ("max_trials", "batch_size"):
+            if getattr(self, name) < 1:
+                raise ValueError(f"{name} is {getattr(self, name)}, must be 1 or more")
+        if not 0 <= self.seed < 2**31:
+            raise ValueError(f"seed is {self.seed}, must be from 0 to {2**31 - 1}")
+        if self.algorithm not in ALGORITHMS:
+            raise ValueError(
+                f"unknown algorithm {self.algorithm!r}, known are {', '.join(ALGORITHMS)}"
+            )
+        if self.max_latency_ms is not None and not self.max_latency_ms > 0:
+            raise ValueError(f"max_latency_ms is {self.max_latency_ms}, must be over 0")
+
+
+class Observer(Protocol):
+    """Somebody who is told how the search goes."""
+
+    def on_trial(self, trial: Trial) -> None:
+        """A trial is known and committed."""
+
+    def on_update(self, update: int, metrics: dict) -> None:
+        """The algorithm has learned from update number `update`, from 1, and is checkpointed."""
+
+
+@dataclasses.dataclass(frozen=True)
+class SearchResult:
+    """What a search has found.
+
+    Attributes:
+      trials: all, in order.
+      best: the feasible one of the highest reward, the earliest of equals; None where none is.
+    """
+
+    trials: list[Trial]
+    best: Trial | None
+
+
+def run_search(
+    space: SearchSpace,
+    accuracy: AccuracyEvaluator | Callable[[Network], float],
+    latency: LatencyEvaluator | Callable[[Network], float],
+    config: SearchConfig,
+    *,
+    workdir: str | Path | Workdir | None = None,
+    count: Callable[[Network], object] | None = None,
+    observers: Sequence[Observer] = (),
+) -> SearchResult:
+    """Searches, or goes on with a search that was stopped or killed.
+
+    Args:
+      space: the networks there are.
+      accuracy: evaluator, or function from block strings to top-1 in [0, 1].
+      latency: evaluator, or function from block strings to milliseconds.
+      config: what to do.
+      workdir: where it is kept; a search that is there goes on. None keeps it in memory only.
+      count: network -> object with `params` and `multiply_adds`, for the record.
+      observers: are told of each trial and update that is new in this call.
+
+    Returns:
+      All trials, also those of earlier calls, and the best.
+
+    Raises:
+      ValueError: where the workdir holds a search of other settings (told), or is in use.
+    """
+    if workdir is not None and not isinstance(workdir, Workdir):
+        with Workdir(workdir) as opened:
+            return run_search(
+                space, accuracy, latency, config, workdir=opened, count=count, observers=observers
+            )
+    store = workdir.store if workdir else TrialStore(":memory:")
+    evaluator = Evaluator(accuracy, latency, config.reward, config.max_latency_ms, count)
+    check_settings(store, search_settings(space, evaluator, config))
+    algorithm = ALGORITHMS[config.algorithm](space, config.controller, config.ppo, config.seed)
+    updates, state = workdir.load_checkpoint() if workdir else (0, {})
+    if state:
+        algorithm.restore(state)
+    recorded = store.trials(first=updates * config.batch_size)
+    while updates * config.batch_size < config.max_trials:
+        # Always a whole batch, so that a search of which max_trials is raised goes on as if it had
+        # been so from the start; what lies over max_trials is not evaluated yet.
+        batch = algorithm.sample(config.batch_size)
+        first = updates * config.batch_size
+        trials, recorded = recorded[: config.batch_size], recorded[config.batch_size :]
+        _check_replay(trials, batch.tokens)
+        for number in range(first + len(trials), min(first + config.batch_size, config.max_trials)):
+            trial = _run_trial(number, batch.tokens[number - first], space, evaluator, store)
+            store.append([trial])
+            trials.append(trial)
+            for observer in observers:
+                observer.on_trial(trial)
+        if len(trials) < config.batch_size:
+            break
+        metrics = algorithm.step(batch, np.array([trial.reward for trial in trials], np.float32))
+        updates += 1
+        _save_update(workdir, store, algorithm, updates, metrics)
+        for observer in observers:
+            observer.on_update(updates, metrics)
+    trials = store.trials()
+    return SearchResult(trials, best_trial(trials))
+
+
+def best_trial(trials: Sequence[Trial]) -> Trial | None:
+    """The completed trial of the highest reward, the earliest of equals; None where none is."""
+    completed = [trial for trial in trials if trial.status == COMPLETED]
+    return max(completed, key=lambda trial: (trial.reward, -trial.trial), default=None)
+
+
+def search_settings(space: SearchSpace, evaluator: Evaluator, config: SearchConfig) -> dict:
+    """All that the trials depend on, as names with JSON-able values; not max_trials."""
+    settings = {
+        "space": {
+            "name": space.name,
+            "decisions": [[d.name, list(d.choices)] for d in space.decisions],
+        },
+        "accuracy": getattr(evaluator.accuracy, "settings", {}),
+        "latency": getattr(evaluator.latency, "settings", {}),
+        "search": dataclasses.asdict(config),
+    }
+    del settings["search"]["max_trials"]
+    return settings
+
+
+def _run_trial(number, tokens, space, evaluator, store) -> Trial:
+    tokens = tuple(int(token) for token in tokens)
+    network = space.decode(tokens)
+    known = store.find(network)
+    if known is not None:
+        return Trial(number, tokens, known.measured, reused_from=known.trial)
+    return Trial(number, tokens, evaluator.measure(network))
+
+
+def _check_replay(trials: Sequence[Trial], tokens: np.ndarray) -> None:
+    for trial, sampled in zip(trials, tokens, strict=False):
+        if trial.tokens != tuple(sampled):
+            raise ValueError(
+                f"trial {trial.trial} was recorded as {trial.tokens}, but the search that goes on "
+                f"samples {tuple(map(int, sampled))}: the workdir was made by another version of "
+                "this program, start in another --workdir"
+            )
+
+
+def _save_update(workdir, store, algorithm, updates, metrics) -> None:
+    store.add_update(updates, metrics)
+    probabilities = [np.round(row, 4).tolist() for row in algorithm.probabilities()]
+    store.save_settings({"probabilities": probabilities})
+    if workdir:
+        workdir.save_checkpoint(updates, algorithm.state())

@@ -1,0 +1,107 @@
+"""The folder of a search: who may write to it, and what lies in it."""
+
+import fcntl
+import os
+import zipfile
+from pathlib import Path
+
+import numpy as np
+
+from search.trials import TrialStore
+
+
+class Workdir:
+    """A folder that one search at a time writes to.
+
+    `search.sqlite` is the truth. The checkpoint saves time: without it a search goes over its
+    recorded trials again, measuring nothing, and arrives at the same point.
+
+    Args:
+      path: made where it is missing.
+
+    Raises:
+      OSError: where it cannot be written.
+      ValueError: where another search writes to it now, or its database is of another kind.
+    """
+
+    def __init__(self, path: str | Path):
+        self.path = Path(path)
+        self.path.mkdir(parents=True, exist_ok=True)
+        # The kernel lets go of the lock when its holder dies, however it dies.
+        self._lock = open(self.path / "lock", "a+")  # noqa: SIM115, held as long as we live
+        try:
+            fcntl.flock(self._lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError as error:
+            self._lock.seek(0)
+            raise ValueError(
+                f"{self.path} is in use by another search (process {self._lock.read().strip()}), "
+                "choose another --workdir or stop that one"
+            ) from error
+        self._lock.truncate(0)
+        self._lock.write(str(os.getpid()))
+        self._lock.flush()
+        self.store = TrialStore(self.path / "search.sqlite")
+
+    def __enter__(self):
+        return self
+
+    def __exit__(self, *exception):
+        self.store.close()
+        self._lock.close()
+
+    @property
+    def _checkpoint(self) -> Path:
+        return self.path / "checkpoints" / "algorithm.npz"
+
+    def save_checkpoint(self, updates: int, state: dict[str, np.ndarray]) -> None:
+        """Keeps the algorithm's state after so many updates, in place of the former one."""
+        self._checkpoint.parent.mkdir(exist_ok=True)
+        temporary = self._checkpoint.with_suffix(".tmp")
+        with open(temporary, "wb") as file:
+            np.savez(file, updates=updates, **state)
+            file.flush()
+            os.fsync(file.fileno())
+        temporary.replace(self._checkpoint)
+
+    def load_checkpoint(self) -> tuple[int, dict[str, np.ndarray]]:
+        """(updates, state) of the last checkpoint; (0, {}) where there is none that is whole."""
+        try:
+            with np.load(self._checkpoint) as file:
+                state = dict(file)
+        except (OSError, ValueError, EOFError, zipfile.BadZipFile):
+            return 0, {}
+        return int(state.pop("updates")), state
+
+
+def check_settings(store: TrialStore, settings: dict) -> None:
+    """Keeps the settings of a new search; ValueError where an old one has others, naming them."""
+    kept = store.settings().get("settings")
+    if kept is None:
+        store.save_settings({"settings": settings})
+        return
+    old, new = _flatten(kept), _flatten(settings)
+    names = [name for name in old | new if old.get(name) != new.get(name)]
+    if names:
+        told = "; ".join(
+            f"{name} is {_brief(old.get(name))} there, {_brief(new.get(name))} now"
+            for name in names[:5]
+        )
+        raise ValueError(
+            f"{store.path} holds a search of other settings: {told}; "
+            "choose another --workdir or the same settings"
+        )
+
+
+def _flatten(settings: dict, prefix: str = "") -> dict:
+    flat = {}
+    for name, value in settings.items():
+        if isinstance(value, dict):
+            flat |= _flatten(value, f"{prefix}{name}.")
+        else:
+            flat[prefix + name] = list(value) if isinstance(value, tuple) else value
+    return flat
+
+
+def _brief(value) -> str:
+    text = repr(value)
+    return text if len(text) <= 60 else f"{text[:57]}..."
