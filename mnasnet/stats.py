@@ -7,6 +7,7 @@ The counts equal those of the built network to the unit.
 import dataclasses
 import math
 import numbers
+from collections.abc import Iterable
 
 from mnasnet.architectures import Architecture
 from mnasnet.filters import round_filters
@@ -62,6 +63,17 @@ class ModelStats:
     layers: tuple[LayerStats, ...]
     non_trainable_params: int
 
+    @classmethod
+    def of(cls, layers: Iterable[LayerStats]) -> "ModelStats":
+        """The statistics of these operations, be they a network or a part of one."""
+        layers = tuple(layers)
+        return cls(
+            params=sum(layer.params for layer in layers),
+            multiply_adds=sum(layer.multiply_adds for layer in layers),
+            layers=layers,
+            non_trainable_params=sum(layer.non_trainable_params for layer in layers),
+        )
+
 
 def count(
     architecture: Architecture,
@@ -92,12 +104,7 @@ def count(
     rows.conv("head/conv", 1, 1, architecture.head_filters)
     rows.global_pool("head/global_pool")
     rows.dense("head/dense", num_classes)
-    return ModelStats(
-        params=sum(layer.params for layer in rows.layers),
-        multiply_adds=sum(layer.multiply_adds for layer in rows.layers),
-        layers=tuple(rows.layers),
-        non_trainable_params=sum(layer.non_trainable_params for layer in rows.layers),
-    )
+    return ModelStats.of(rows.layers)
 
 
 def _count_layer(rows: "_Rows", name: str, layer: LayerArgs) -> None:
