@@ -1,0 +1,128 @@
+"""The trials as files for other programs: trials.csv, pareto.csv, top.json."""
+
+import csv
+import io
+import json
+import os
+from collections.abc import Iterable
+from pathlib import Path
+
+from search.trials import COMPLETED, Trial
+
+COLUMNS = (
+    "trial",
+    "status",
+    "network",
+    "tokens",
+    "accuracy",
+    "latency_ms",
+    "reward",
+    "params",
+    "multiply_adds",
+    "reused_from",
+    "reason",
+    "train_seconds",
+    "latency_seconds",
+)
+TOP_SIZE = 50
+
+
+def distinct_feasible(trials: Iterable[Trial]) -> list[Trial]:
+    """The first trial of each network that could be measured, in the order given."""
+    first_of = {}
+    for trial in trials:
+        if trial.status == COMPLETED:
+            first_of.setdefault(trial.network, trial)
+    return list(first_of.values())
+
+
+def pareto_front(trials: Iterable[Trial]) -> list[Trial]:
+    """The feasible networks that no other beats: none is faster without being less accurate.
+
+    Returns:
+      One trial per network, fastest first. Networks equal in both measures are all there.
+    """
+    front, best_accuracy, at_latency = [], -1.0, None
+    for trial in sorted(
+        distinct_feasible(trials),
+        key=lambda trial: (trial.measured.latency_ms, -trial.measured.accuracy, trial.trial),
+    ):
+        accuracy, latency_ms = trial.measured.accuracy, trial.measured.latency_ms
+        if accuracy > best_accuracy or (accuracy, latency_ms) == (best_accuracy, at_latency):
+            front.append(trial)
+            best_accuracy, at_latency = accuracy, latency_ms
+    return front
+
+
+def top(trials: Iterable[Trial], n: int = TOP_SIZE) -> list[Trial]:
+    """The n feasible networks of the highest reward, best first; of equals the earlier first."""
+    return sorted(distinct_feasible(trials), key=lambda trial: (-trial.reward, trial.trial))[:n]
+
+
+def write_tables(workdir: Path, trials: list[Trial], context: dict) -> None:
+    """Writes trials.csv, pareto.csv and top.json; a reader sees the old or the new, never a part.
+
+    Args:
+      workdir: a directory that is there.
+      trials: all of them, in order.
+      context: its 'architecture' holds what makes block strings a whole network, a dict of name,
+        stem_filters, head_filters, dropout_rate, image_size; it is missing where the space holds no
+        networks.
+
+    Raises:
+      OSError: where a file cannot be written; the file of before stands then.
+    """
+    write_atomically(Path(workdir) / "trials.csv", _csv(trials))
+    write_atomically(Path(workdir) / "pareto.csv", _csv(pareto_front(trials)))
+    best = [
+        {
+            "rank": rank,
+            "trial": trial.trial,
+            "network": list(trial.network),
+            "accuracy": trial.measured.accuracy,
+            "latency_ms": trial.measured.latency_ms,
+            "reward": trial.reward,
+            "params": trial.measured.params,
+            "multiply_adds": trial.measured.multiply_adds,
+            "architecture": context.get("architecture"),
+        }
+        for rank, trial in enumerate(top(trials), start=1)
+    ]
+    write_atomically(Path(workdir) / "top.json", json.dumps(best, indent=2) + "\n")
+
+
+def write_atomically(path: Path, text: str) -> None:
+    """Writes a file of UTF-8 text under another name, then renames it; OSError as `open` does."""
+    # The number keeps a report apart from the search beside which it runs.
+    temporary = path.with_name(f".{path.name}.{os.getpid()}.tmp")
+    try:
+        temporary.write_text(text, encoding="utf-8")
+        os.replace(temporary, path)
+    finally:
+        temporary.unlink(missing_ok=True)
+
+
+def _csv(trials: Iterable[Trial]) -> str:
+    text = io.StringIO()
+    writer = csv.writer(text, lineterminator="\n")
+    writer.writerow(COLUMNS)
+    for trial in trials:
+        measured = trial.measured
+        writer.writerow(
+            (
+                trial.trial,
+                trial.status,
+                " ".join(trial.network),
+                " ".join(map(str, trial.tokens)),
+                measured.accuracy,
+                measured.latency_ms,
+                trial.reward,
+                measured.params,
+                measured.multiply_adds,
+                trial.reused_from,
+                measured.reason,
+                measured.train_seconds,
+                measured.latency_seconds,
+            )
+        )
+    return text.getvalue()
