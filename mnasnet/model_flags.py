@@ -9,10 +9,12 @@ from mnasnet.architectures import ARCHITECTURES, Architecture, from_blocks, get_
 _MODEL_NAME = flags.DEFINE_string(
     "model_name", None, f"a published network: {', '.join(ARCHITECTURES)}"
 )
-_BLOCKS = flags.DEFINE_list(
+_BLOCKS = flags.DEFINE_spaceseplist(
     "blocks",
     None,
-    "a network of your own, block strings with commas between: r1_k3_s11_e1_i32_o16_noskip,...",
+    "a network of your own: block strings with commas or spaces between",
+    # trials.csv has spaces, a shell likes commas.
+    comma_compat=True,
 )
 _STEM_FILTERS = flags.DEFINE_integer(
     "stem_filters",
