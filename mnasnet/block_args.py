@@ -19,6 +19,7 @@ Example: 'r3_k5_s22_e3_i24_o40_se0.25'.
 import dataclasses
 import re
 from collections.abc import Iterable
+from decimal import Decimal
 
 CONV_OPS = ("mbconv", "conv", "dconv")
 SKIPS = ("identity", "pool", "none")
@@ -32,6 +33,7 @@ _NUMBERED = (
     ("i", "input_filters"),
     ("o", "output_filters"),
 )
+_STRIDES = tuple((stride, stride) for stride in range(1, 10))
 _SKIP_WORDS = {"noskip": "none", "pool": "pool"}
 _CONV_OP_WORDS = {"conv": "conv", "dconv": "dconv"}
 
@@ -69,7 +71,7 @@ class BlockArgs:
         for letter, field in _NUMBERED:
             value = getattr(self, field)
             if field == "strides":
-                good = len(value) == 2 and value[0] == value[1] and 1 <= value[0] <= 9
+                good = value in _STRIDES
                 allowed = "two equal digits from 11 to 99"
             else:
                 good = isinstance(value, int) and value >= 1
@@ -77,7 +79,9 @@ class BlockArgs:
             if not good:
                 raise ValueError(f"{field} ('{letter}') is {value!r}, must be {allowed}")
         if not 0 <= self.se_ratio <= 1:
-            raise ValueError(f"se_ratio ('se') is {self.se_ratio!r}, must be over 0, at most 1")
+            raise ValueError(f"se_ratio ('se') is {self.se_ratio!r}, must be 0 for none, to 1")
+        # 1 and 1.0 are one ratio and shall be written as one.
+        object.__setattr__(self, "se_ratio", float(self.se_ratio))
         if self.skip not in SKIPS:
             raise ValueError(f"skip is {self.skip!r}, must be one of {', '.join(SKIPS)}")
         if self.conv_op not in CONV_OPS:
@@ -173,7 +177,8 @@ def _encode_block(block: BlockArgs) -> str:
         f"o{block.output_filters}",
     ]
     if block.se_ratio > 0:
-        pieces.append(f"se{block.se_ratio}")
+        # The shortest digits that read back as the same number, never as 1e-05.
+        pieces.append(f"se{Decimal(repr(block.se_ratio)):f}")
     pieces += [word for word, skip in _SKIP_WORDS.items() if skip == block.skip]
     pieces += [word for word, op in _CONV_OP_WORDS.items() if op == block.conv_op]
     return "_".join(pieces)
