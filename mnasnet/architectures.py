@@ -23,7 +23,8 @@ class Architecture:
       image_size: height and width of the images that it was designed for.
 
     Raises:
-      ValueError: for no blocks, or blocks that do not fit together; names the block.
+      ValueError: for no blocks, blocks that do not fit together, or a number out of range; names
+        the block or the number.
     """
 
     name: str
@@ -36,6 +37,14 @@ class Architecture:
     def __post_init__(self):
         if not self.blocks:
             raise ValueError(f"architecture {self.name!r} has no blocks, at least one is needed")
+        for field in ("stem_filters", "head_filters", "image_size"):
+            value = getattr(self, field)
+            if not isinstance(value, int) or value < 1:
+                raise ValueError(f"{field} is {value!r}, must be a whole number >= 1")
+        if not 0 <= self.dropout_rate < 1:
+            raise ValueError(
+                f"dropout_rate is {self.dropout_rate!r}, must be at least 0 and under 1"
+            )
         # The first block's input is declared freely: mnasnet-small says 16 behind a stem of 8.
         for position in range(1, len(self.blocks)):
             given, before = self.blocks[position].input_filters, self.blocks[position - 1]
