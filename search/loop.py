@@ -12,7 +12,7 @@ from search.evaluators import AccuracyEvaluator, Evaluator, LatencyEvaluator, Ne
 from search.reward import RewardConfig
 from search.search_space import SearchSpace
 from search.trials import COMPLETED, Trial, TrialStore
-from search.workdir import Workdir, check_settings
+from search.workdir import SettingsMismatch, Workdir, check_settings
 
 
 @dataclasses.dataclass(frozen=True)
@@ -59,6 +59,9 @@ class SearchConfig:
 class Observer(Protocol):
     """Somebody who is told how the search goes."""
 
+    def on_start(self, number: int, network: Network) -> None:
+        """The network of trial `number`, from 0, is about to be measured."""
+
     def on_trial(self, trial: Trial) -> None:
         """A trial is known and committed."""
 
@@ -104,7 +107,8 @@ def run_search(
       All trials, also those of earlier calls, and the best.
 
     Raises:
-      ValueError: where the workdir holds a search of other settings (told), or is in use.
+      SettingsMismatch: where the workdir holds a search of other settings, which the message names.
+      ValueError: where it is in use.
     """
     if workdir is not None and not isinstance(workdir, Workdir):
         with Workdir(workdir) as opened:
@@ -113,7 +117,7 @@ def run_search(
             )
     store = workdir.store if workdir else TrialStore(":memory:")
     evaluator = Evaluator(accuracy, latency, config.reward, config.max_latency_ms, count)
-    check_settings(store, search_settings(space, evaluator, config))
+    check_settings(store, search_settings(space, evaluator.accuracy, evaluator.latency, config))
     algorithm = ALGORITHMS[config.algorithm](space, config.controller, config.ppo, config.seed)
     updates, state = workdir.load_checkpoint() if workdir else (0, {})
     if state:
@@ -127,7 +131,15 @@ def run_search(
         trials, recorded = recorded[: config.batch_size], recorded[config.batch_size :]
         _check_replay(trials, batch.tokens)
         for number in range(first + len(trials), min(first + config.batch_size, config.max_trials)):
-            trial = _run_trial(number, batch.tokens[number - first], space, evaluator, store)
+            tokens = tuple(map(int, batch.tokens[number - first]))
+            network = space.decode(tokens)
+            known = store.find(network)
+            if known is None:
+                for observer in observers:
+                    observer.on_start(number, network)
+                trial = Trial(number, tokens, evaluator.measure(network))
+            else:
+                trial = Trial(number, tokens, known.measured, reused_from=known.trial)
             store.append([trial])
             trials.append(trial)
             for observer in observers:
@@ -149,34 +161,30 @@ def best_trial(trials: Sequence[Trial]) -> Trial | None:
     return max(completed, key=lambda trial: (trial.reward, -trial.trial), default=None)
 
 
-def search_settings(space: SearchSpace, evaluator: Evaluator, config: SearchConfig) -> dict:
+def search_settings(
+    space: SearchSpace,
+    accuracy: AccuracyEvaluator,
+    latency: LatencyEvaluator,
+    config: SearchConfig,
+) -> dict:
     """All that the trials depend on, as names with JSON-able values; not max_trials."""
     settings = {
         "space": {
             "name": space.name,
             "decisions": [[d.name, list(d.choices)] for d in space.decisions],
         },
-        "accuracy": getattr(evaluator.accuracy, "settings", {}),
-        "latency": getattr(evaluator.latency, "settings", {}),
+        "accuracy": getattr(accuracy, "settings", {}),
+        "latency": getattr(latency, "settings", {}),
         "search": dataclasses.asdict(config),
     }
     del settings["search"]["max_trials"]
     return settings
 
 
-def _run_trial(number, tokens, space, evaluator, store) -> Trial:
-    tokens = tuple(int(token) for token in tokens)
-    network = space.decode(tokens)
-    known = store.find(network)
-    if known is not None:
-        return Trial(number, tokens, known.measured, reused_from=known.trial)
-    return Trial(number, tokens, evaluator.measure(network))
-
-
 def _check_replay(trials: Sequence[Trial], tokens: np.ndarray) -> None:
     for trial, sampled in zip(trials, tokens, strict=False):
         if trial.tokens != tuple(sampled):
-            raise ValueError(
+            raise SettingsMismatch(
                 f"trial {trial.trial} was recorded as {trial.tokens}, but the search that goes on "
                 f"samples {tuple(map(int, sampled))}: the workdir was made by another version of "
                 "this program, start in another --workdir"

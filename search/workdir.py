@@ -10,6 +10,10 @@ import numpy as np
 from search.trials import TrialStore
 
 
+class SettingsMismatch(ValueError):
+    """The folder holds a search that the present settings do not continue."""
+
+
 class Workdir:
     """A folder that one search at a time writes to.
 
@@ -74,7 +78,7 @@ class Workdir:
 
 
 def check_settings(store: TrialStore, settings: dict) -> None:
-    """Keeps the settings of a new search; ValueError where an old one has others, naming them."""
+    """Keeps the settings of a new search; SettingsMismatch names what differs."""
     kept = store.settings().get("settings")
     if kept is None:
         store.save_settings({"settings": settings})
@@ -86,7 +90,7 @@ def check_settings(store: TrialStore, settings: dict) -> None:
             f"{name} is {_brief(old.get(name))} there, {_brief(new.get(name))} now"
             for name in names[:5]
         )
-        raise ValueError(
+        raise SettingsMismatch(
             f"{store.path} holds a search of other settings: {told}; "
             "choose another --workdir or the same settings"
         )

@@ -1,0 +1,75 @@
+"""Top-1 for the search: the one module of it that talks to mnasnet's training."""
+
+import dataclasses
+from collections.abc import Callable
+
+from mnasnet.architectures import Architecture
+from mnasnet.image_dataset import ImageDataset
+from mnasnet.proxy_config import ProxyConfig
+from search.evaluators import Evaluation, Infeasible, Network
+
+
+class ProxyAccuracy:
+    """Accuracy by a short training on the proxy task.
+
+    Args:
+      dataset: what to train on and to rank by.
+      config: how to train.
+      architecture_of: a network's blocks with stem and head around them.
+    """
+
+    def __init__(
+        self,
+        dataset: ImageDataset,
+        config: ProxyConfig,
+        architecture_of: Callable[[Network], Architecture],
+    ):
+        # Imported here: TensorFlow takes seconds, and --help does without.
+        from mnasnet.proxy_task import ProxyTask
+
+        self._task = ProxyTask(dataset, config)
+        self._architecture_of = architecture_of
+        self.settings = {
+            "kind": "proxy",
+            "dataset": dataset.name,
+            "num_train": dataset.num_train,
+            "num_validation": dataset.num_validation,
+            **dataclasses.asdict(config),
+        }
+        self.description = (
+            f"top-1 on {dataset.num_validation:,} held-out images after {config.epochs} "
+            f"epoch{'s' if config.epochs > 1 else ''} of {dataset.name} at {config.image_size} px "
+            "(proxy task, no full training)"
+        )
+
+    def evaluate(self, network: Network) -> Evaluation:
+        """See AccuracyEvaluator."""
+        import tensorflow as tf
+
+        from mnasnet.proxy_task import TrainingDiverged
+
+        try:
+            result = self._task.evaluate(self._architecture_of(network))
+        except TrainingDiverged as error:
+            raise Infeasible(str(error)) from error
+        except tf.errors.ResourceExhaustedError as error:
+            raise Infeasible(f"the network needs more memory than there is: {error}") from error
+        record = {"kind": "proxy", **dataclasses.asdict(result)}
+        return Evaluation(record.pop("top1"), record)
+
+    def train(self, network: Network, image_size: int):
+        """The network as `evaluate` trains it, a tf_keras.Model that takes images of `image_size`.
+
+        It has the accuracy that was measured where `image_size` is that of the proxy task.
+        """
+        from mnasnet.model import build_model
+
+        architecture = self._architecture_of(network)
+        trained = self._task.train(architecture)
+        if image_size == trained.input_shape[1]:
+            return trained
+        model = build_model(
+            architecture, num_classes=trained.output_shape[-1], image_size=image_size
+        )
+        model.set_weights(trained.get_weights())
+        return model

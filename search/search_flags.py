@@ -1,0 +1,152 @@
+"""The flags of a search, and the configs they stand for."""
+
+import dataclasses
+
+from absl import flags
+
+from mnasnet.architectures import ARCHITECTURES, Architecture, get_architecture
+from mnasnet.proxy_config import ProxyConfig
+from search.algorithms import ALGORITHMS
+from search.latency import KINDS, LatencyConfig
+from search.loop import SearchConfig
+from search.reward import NAMED, named_reward
+from search.search_space import SPACES, SearchSpace, get_space
+from tflite_bench.convert import QUANTIZATIONS
+from tflite_bench.host import HostConfig
+
+_SEARCH = {field.name: field.default for field in dataclasses.fields(SearchConfig)}
+
+WORKDIR = flags.DEFINE_string(
+    "workdir", None, "folder of the search; started again on the same one, the search goes on"
+)
+_SEED = flags.DEFINE_integer("seed", _SEARCH["seed"], "of all that is random")
+
+_SEARCH_SPACE = flags.DEFINE_string(
+    "search_space", "mnasnet", f"networks to choose from: {', '.join(SPACES)}"
+)
+_REFERENCE = flags.DEFINE_string(
+    "reference",
+    "mobilenet-v2",
+    f"network around which the space is laid: {', '.join(ARCHITECTURES)}",
+)
+_REFERENCES = flags.DEFINE_list(
+    "references",
+    ["mnasnet-a1", "mobilenet-v2"],
+    "published networks to put through the same training and clock, as landmarks in the report",
+)
+
+DATASET = flags.DEFINE_string(
+    "dataset",
+    "digits",
+    "digits (no download), imagenet (TFRecords), the name of a data set that TFDS has prepared in "
+    "--data_dir, or a module of yours (see mnasnet/datasets.py)",
+)
+DATA_DIR = flags.DEFINE_string("data_dir", None, "folder of the data set")
+VALIDATION_IMAGES = flags.DEFINE_integer(
+    "validation_images",
+    None,
+    "held out from the training set to rank networks by; by default 50000 as in the paper, and "
+    "never more than a fifth",
+)
+
+ACCURACY = flags.DEFINE_enum(
+    "accuracy", "proxy", ["proxy"], "how accuracy is found: by a short training, the proxy task"
+)
+_PROXY_EPOCHS = flags.DEFINE_integer("proxy_epochs", ProxyConfig.epochs, "passes over the images")
+_PROXY_IMAGE_SIZE = flags.DEFINE_integer(
+    "proxy_image_size", ProxyConfig.image_size, "height and width of the training images"
+)
+_PROXY_BATCH_SIZE = flags.DEFINE_integer(
+    "proxy_batch_size", ProxyConfig.batch_size, "images in a training step"
+)
+_PROXY_LEARNING_RATE = flags.DEFINE_float(
+    "proxy_base_learning_rate",
+    ProxyConfig.base_learning_rate,
+    "highest learning rate for 256 images a step; grows with --proxy_batch_size",
+)
+
+_LATENCY = flags.DEFINE_string(
+    "latency",
+    LatencyConfig.kind,
+    f"how latency is found: {', '.join(KINDS)}; host is TFLite on this machine, an estimate is "
+    "arithmetic and needs no clock",
+)
+_LATENCY_IMAGE_SIZE = flags.DEFINE_integer(
+    "latency_image_size", LatencyConfig.image_size, "height and width of the images it counts for"
+)
+_LATENCY_QUANTIZATION = flags.DEFINE_enum(
+    "latency_quantization",
+    LatencyConfig.quantization,
+    QUANTIZATIONS,
+    "of the .tflite that is timed",
+)
+_NUM_THREADS = flags.DEFINE_integer(
+    "num_threads", HostConfig.num_threads, "threads of the timed inference"
+)
+
+_REWARD = flags.DEFINE_enum(
+    "reward",
+    "soft",
+    list(NAMED),
+    "soft and hard are the paper's; two_slope aims at the target; absolute is TuNAS's",
+)
+_TARGET_LATENCY_MS = flags.DEFINE_float("target_latency_ms", 75.0, "T of the reward")
+_ALPHA = flags.DEFINE_float("alpha", None, "exponent below the target, in place of the reward's")
+_BETA = flags.DEFINE_float("beta", None, "exponent above the target, in place of the reward's")
+_MAX_LATENCY_MS = flags.DEFINE_float(
+    "max_latency_ms", None, "slower networks are infeasible and not trained; by default no limit"
+)
+
+_ALGORITHM = flags.DEFINE_enum(
+    "algorithm", _SEARCH["algorithm"], list(ALGORITHMS), "what proposes the networks"
+)
+_BATCH_SIZE = flags.DEFINE_integer(
+    "batch_size", _SEARCH["batch_size"], "networks per update of the controller"
+)
+_MAX_TRIALS = flags.DEFINE_integer(
+    "max_trials", _SEARCH["max_trials"], "networks in all, repeats included; may be raised later"
+)
+
+
+def search_config() -> SearchConfig:
+    """What to search; ValueError for a value out of range."""
+    return SearchConfig(
+        reward=named_reward(_REWARD.value, _TARGET_LATENCY_MS.value, _ALPHA.value, _BETA.value),
+        max_trials=_MAX_TRIALS.value,
+        batch_size=_BATCH_SIZE.value,
+        seed=_SEED.value,
+        algorithm=_ALGORITHM.value,
+        max_latency_ms=_MAX_LATENCY_MS.value,
+    )
+
+
+def proxy_config() -> ProxyConfig:
+    """How candidates are trained; ValueError for a value out of range."""
+    return ProxyConfig(
+        epochs=_PROXY_EPOCHS.value,
+        batch_size=_PROXY_BATCH_SIZE.value,
+        image_size=_PROXY_IMAGE_SIZE.value,
+        base_learning_rate=_PROXY_LEARNING_RATE.value,
+        seed=_SEED.value,
+    )
+
+
+def latency_config() -> LatencyConfig:
+    """How candidates are timed; ValueError for a value out of range."""
+    return LatencyConfig(
+        kind=_LATENCY.value,
+        image_size=_LATENCY_IMAGE_SIZE.value,
+        quantization=_LATENCY_QUANTIZATION.value,
+        host=HostConfig(num_threads=_NUM_THREADS.value),
+    )
+
+
+def space_and_reference() -> tuple[SearchSpace, Architecture]:
+    """The space, and the network around which it is laid; ValueError for an unknown name."""
+    reference = get_architecture(_REFERENCE.value)
+    return get_space(_SEARCH_SPACE.value, reference), reference
+
+
+def landmarks() -> list[Architecture]:
+    """The published networks to compare with; ValueError for an unknown name."""
+    return [get_architecture(name) for name in _REFERENCES.value]
