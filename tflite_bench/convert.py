@@ -7,15 +7,13 @@ but no signature.
 """
 
 import contextlib
-import os
 import re
-import sys
-import tempfile
-import threading
 import warnings
 from collections.abc import Iterable, Iterator
 
 import numpy as np
+
+from tflite_bench.chatter import silenced
 
 QUANTIZATIONS = ("none", "float16", "dynamic", "int8")
 
@@ -118,42 +116,29 @@ def _inference_function(model, shape: tuple[int, ...]):
     return function.prune(function.inputs[:1], ends)
 
 
-_CHATTER = re.compile(
-    rb"[IW]\d{4} [\d:.]+ |WARNING: All log messages before|fully_quantize: |.*: (error|note): "
-)
-_one_at_a_time = threading.Lock()
-
-
 @contextlib.contextmanager
 def _quiet() -> Iterator[None]:
-    """Keeps the converter's chatter off stderr; what others write there meanwhile gets through.
-
-    Its C++ half writes to the file descriptor and obeys no log level, hence the detour.
-    """
+    """Keeps the converter's remarks, Python's and C++'s, to itself."""
     from absl import logging
 
-    with _one_at_a_time, tempfile.TemporaryFile() as caught, warnings.catch_warnings():
+    verbosity = logging.get_verbosity()
+    with silenced(), warnings.catch_warnings():
         warnings.simplefilter("ignore")
-        verbosity = logging.get_verbosity()
         logging.set_verbosity(logging.ERROR)
-        sys.stderr.flush()
-        stderr = os.dup(2)
-        os.dup2(caught.fileno(), 2)
         try:
             yield
         finally:
-            sys.stderr.flush()
-            os.dup2(stderr, 2)
             logging.set_verbosity(verbosity)
-            caught.seek(0)
-            with open(stderr, "wb") as restored:
-                restored.writelines(line for line in caught if not _CHATTER.match(line))
 
 
 def _reason(error: Exception) -> str:
     """One line of the converter's page-long messages: the operators it stumbled over, if any."""
-    lines = [line.strip() for line in str(error).splitlines() if line.strip()]
-    for line in lines:
-        if re.match(r"(Flex|Custom) ops: ", line):
-            return f"no TFLite operator for {line.split(': ', 1)[1]}"
-    return lines[0] if lines else type(error).__name__
+    text = str(error)
+    for named in (
+        r"^(?:TF Select|Flex|Custom) ops: (.+)$",
+        r"'tf\.(\w+)' op is neither a custom op",
+    ):
+        match = re.search(named, text, re.MULTILINE)
+        if match:
+            return f"no TFLite operator for {match[1].strip()}"
+    return next((line.strip() for line in text.splitlines() if line.strip()), type(error).__name__)

@@ -8,14 +8,16 @@ machine it varies by some 5 % where wall time varies by 40 %. With more threads 
 see one of them only, so it is wall time then, and the measurement says so.
 """
 
+import contextlib
 import dataclasses
 import statistics
 import time
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from importlib import metadata
 
 import numpy as np
 
+from tflite_bench.chatter import silenced
 from tflite_bench.measurement import Measurement, MeasurementError, from_repeats
 
 _PACKAGE = "ai-edge-litert"
@@ -77,16 +79,23 @@ class HostClock:
         """
         return self.measure_interleaved([tflite])[0]
 
-    def measure_interleaved(self, tflites: Sequence[bytes]) -> list[Measurement]:
+    def measure_interleaved(
+        self, tflites: Sequence[bytes], names: Sequence[str] | None = None
+    ) -> list[Measurement]:
         """The latencies of several networks, their repeats in turn, so that drift hits all alike.
 
         Args:
           tflites: contents of .tflite files.
+          names: what errors call them.
 
         Raises:
           MeasurementError: as `measure`, for the first network that fails.
         """
-        stopwatches = [_Stopwatch(tflite, self.config) for tflite in tflites]
+        names = names or ["the network"] * len(tflites)
+        stopwatches = [
+            _Stopwatch(tflite, name, self.config)
+            for tflite, name in zip(tflites, names, strict=True)
+        ]
         for stopwatch in stopwatches:
             stopwatch.warm_up()
         for _ in range(self.config.repeats):
@@ -112,22 +121,20 @@ class HostClock:
 class _Stopwatch:
     """One network, loaded, and the times it took so far."""
 
-    def __init__(self, tflite: bytes, config: HostConfig):
+    def __init__(self, tflite: bytes, name: str, config: HostConfig):
         from ai_edge_litert.interpreter import Interpreter
 
-        self._config = config
+        self._name, self._config = name, config
         self._now = time.thread_time_ns if config.num_threads == 1 else time.perf_counter_ns
         self.repeats_ms: list[float] = []
         self.runs = self.warmup_runs = 0
-        try:
+        with self._failures_named("does not load"), silenced():
             self._interpreter = Interpreter(model_content=tflite, num_threads=config.num_threads)
             self._interpreter.allocate_tensors()
             rng = np.random.default_rng(0)
             for tensor in self._interpreter.get_input_details():
                 self._interpreter.set_tensor(tensor["index"], _random(tensor, rng))
             self.quantization = _quantization(self._interpreter.get_tensor_details())
-        except (ValueError, RuntimeError) as error:
-            raise MeasurementError(f"the network does not load: {_one_line(error)}") from error
 
     def warm_up(self) -> None:
         share = self._config.max_seconds / (self._config.repeats + 1)
@@ -159,12 +166,19 @@ class _Stopwatch:
 
     def _run(self) -> int:
         """Nanoseconds of one inference."""
-        start = self._now()
-        try:
+        with self._failures_named("does not run"):
+            start = self._now()
             self._interpreter.invoke()
+            return self._now() - start
+
+    @contextlib.contextmanager
+    def _failures_named(self, what: str) -> Iterator[None]:
+        """Turns the interpreter's errors into one line that says which network fails and how."""
+        try:
+            yield
         except (ValueError, RuntimeError) as error:
-            raise MeasurementError(f"the network does not run: {_one_line(error)}") from error
-        return self._now() - start
+            reason = " ".join(str(error).split()) or type(error).__name__
+            raise MeasurementError(f"{self._name} {what}: {reason}") from error
 
 
 def cpu_model() -> str:
@@ -203,7 +217,3 @@ def _quantization(tensors: list[dict]) -> str:
         np.any(tensor["quantization_parameters"]["zero_points"] != 0) for tensor in tensors
     )
     return "int8" if activations else "dynamic"
-
-
-def _one_line(error: Exception) -> str:
-    return " ".join(str(error).split()) or type(error).__name__
