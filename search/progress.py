@@ -73,6 +73,10 @@ class Progress:
         else:
             self._line(f"stopped  {self._summary()}")
 
+    def on_start(self, number: int, network: tuple[str, ...]) -> None:
+        """Takes note that the network of a trial is being measured."""
+        self.now(f"trial {number}: {' '.join(network)}")
+
     def on_trial(self, trial: Trial) -> None:
         """Takes in a trial; one that is known already is passed over."""
         if self._tally.add(trial):
@@ -145,7 +149,7 @@ class Progress:
         line.add_column(ratio=1)
         line.add_column(no_wrap=True)
         text = Text.assemble((f"{done:,}", "bold"), f" of {of:,} trials")
-        if self._per_hour():
+        if self._per_hour() and done < of:
             text.append(f"   {duration(self._seconds_left())} left", "cyan")
         line.add_row(ProgressBar(total=max(of, 1), completed=done), text)
         return line
