@@ -8,6 +8,8 @@ network has the operators that it would have with Keras layers.
 import tensorflow as tf
 import tf_keras
 
+from mnasnet.depthwise import depthwise_conv
+
 _register = tf_keras.utils.register_keras_serializable(package="mnasnet")
 
 # Means and standard deviations of ImageNet's red, green and blue, for values in 0..1.
@@ -62,8 +64,8 @@ class PointwiseConv(tf_keras.layers.Layer):
         )
         super().build(input_shape)
 
-    def call(self, inputs):
-        return tf.nn.conv2d(inputs, self.kernel, 1, "SAME")
+    def call(self, inputs, training=None):
+        return _pointwise_conv(inputs, self.kernel, training)
 
     def get_config(self):
         return {**super().get_config(), "filters": self.filters}
@@ -86,7 +88,9 @@ class DepthwiseConv(tf_keras.layers.Layer):
         )
         super().build(input_shape)
 
-    def call(self, inputs):
+    def call(self, inputs, training=None):
+        if training is True:
+            return depthwise_conv(inputs, self.depthwise_kernel, self.strides[0])
         strides = [1, *self.strides, 1]
         return tf.nn.depthwise_conv2d(inputs, self.depthwise_kernel, strides, "SAME")
 
@@ -123,11 +127,11 @@ class SqueezeExcite(tf_keras.layers.Layer):
             setattr(self, f"{name}_bias", bias)
         super().build(input_shape)
 
-    def call(self, inputs):
+    def call(self, inputs, training=None):
         mean = tf.reduce_mean(inputs, [1, 2], keepdims=True)
-        squeezed = tf.nn.conv2d(mean, self.reduce_kernel, 1, "SAME")
+        squeezed = _pointwise_conv(mean, self.reduce_kernel, training)
         squeezed = tf.nn.relu(tf.nn.bias_add(squeezed, self.reduce_bias))
-        excited = tf.nn.conv2d(squeezed, self.expand_kernel, 1, "SAME")
+        excited = _pointwise_conv(squeezed, self.expand_kernel, training)
         return inputs * tf.sigmoid(tf.nn.bias_add(excited, self.expand_bias))
 
     def get_config(self):
@@ -153,3 +157,12 @@ class PoolSkip(tf_keras.layers.Layer):
 
     def get_config(self):
         return {**super().get_config(), "filters": self.filters, "stride": self.stride}
+
+
+def _pointwise_conv(inputs: tf.Tensor, kernel: tf.Tensor, training: bool | None) -> tf.Tensor:
+    """1x1 convolution; while training one matrix product over all positions, a faster equal."""
+    if training is not True:
+        return tf.nn.conv2d(inputs, kernel, 1, "SAME")
+    _, height, width, channels = inputs.shape
+    product = tf.matmul(tf.reshape(inputs, [-1, channels]), tf.reshape(kernel, kernel.shape[2:]))
+    return tf.reshape(product, [-1, height, width, kernel.shape[3]])
