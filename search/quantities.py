@@ -31,3 +31,11 @@ def duration(seconds: float) -> str:
     hours, minutes = divmod(minutes, 60)
     days, hours = divmod(hours, 24)
     return (f"{days} d " if days else "") + f"{hours}:{minutes:02d}:{seconds:02d}"
+
+
+def magnitude(number: int) -> str:
+    """A number of networks, which may be beyond any float: '6,561', '2.81e18'."""
+    if number < 10**6:
+        return f"{number:,}"
+    digits = str(number)
+    return f"{int(digits[:4]) / 1000:.2f}e{len(digits) - 1}"

@@ -1,0 +1,71 @@
+"""Writes the reports of a search: python -m search.report --workdir=DIR
+
+Makes report.html (one file, opens offline) and brings trials.csv, pareto.csv and top.json up to
+date. It only reads the search's database, so it may be run at any time, also while a search runs.
+"""
+
+from pathlib import Path
+
+from absl import flags
+
+from search import report_sections
+from search.findings import Findings
+from search.report_decisions import decisions
+from search.report_page import page
+from search.tables import write_atomically, write_tables
+from search.trials import TrialStore
+from tflite_bench import command_line
+from tflite_bench.command_line import UsageError, usage_errors
+
+
+def write_report(workdir: str | Path, store: TrialStore) -> Path:
+    """Writes report.html and the tables.
+
+    Args:
+      workdir: a folder that is there.
+      store: the search's trials, any number of them, feasible or not.
+
+    Returns:
+      The report's path.
+
+    Raises:
+      OSError: where the folder cannot be written.
+    """
+    findings = Findings.of(workdir, store)
+    write_tables(findings.workdir, findings.trials, findings.settings)
+    path = findings.workdir / "report.html"
+    sections = (
+        report_sections.headline,
+        report_sections.trade_off,
+        report_sections.best_networks,
+        report_sections.landmarks,
+        report_sections.course,
+        decisions,
+        report_sections.infeasible,
+        report_sections.run,
+    )
+    title = f"MnasNet search: {findings.workdir.resolve().name}"
+    write_atomically(path, page(title, (section(findings) for section in sections)))
+    return path
+
+
+def main() -> None:
+    """Writes the reports of --workdir."""
+    workdir = flags.FLAGS.workdir
+    if workdir is None:
+        raise UsageError("--workdir is missing: name the folder of a search, --workdir=DIR")
+    with usage_errors():
+        store = TrialStore(Path(workdir) / "search.sqlite", read_only=True)
+    try:
+        path = write_report(workdir, store)
+    except OSError as error:
+        raise UsageError(f"--workdir={workdir} cannot be written ({error})") from error
+    finally:
+        store.close()
+    print(path)
+
+
+if __name__ == "__main__":
+    # Not at import: search.main, which writes a report too, has a --workdir of its own.
+    flags.DEFINE_string("workdir", None, "folder of the search")
+    command_line.run(main)

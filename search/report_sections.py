@@ -1,0 +1,293 @@
+"""The parts of report.html, each from the findings of a search."""
+
+from collections.abc import Sequence
+
+import numpy as np
+
+from mnasnet.block_args import BlockArgs, decode
+from search import plots
+from search.findings import Findings
+from search.pareto_plot import pareto
+from search.quantities import amount, duration, magnitude, milliseconds, percent
+from search.report_page import command, figure, network, paragraph, section, table
+from search.trials import COMPLETED, Measured
+
+_SHOWN_AT_ONCE = 10
+
+
+def headline(findings: Findings) -> str:
+    """The best network, its measures, and how to go on with it."""
+    done, of = len(findings.trials), findings.max_trials
+    state = f"{done:,} trials, finished" if done >= of else f"{done:,} of {of:,} trials so far"
+    lead = f"{findings.workdir.resolve().name}: {state}."
+    if findings.settings.get("dataset"):
+        lead += f" Data: {findings.settings['dataset']}."
+    head = f"<h1>MnasNet search</h1>{paragraph(lead, 'lead')}"
+    best = findings.best
+    if best is None:
+        text = "No network has been measured yet."
+        if findings.trials:
+            text = f"None of the {done:,} trials is feasible; the reasons are below."
+        return f'{head}<div class="card">{paragraph(text)}</div>'
+    measured = best.measured
+    shown = [
+        (f"{measured.reward:.4f}", "reward"),
+        (percent(measured.accuracy), "top-1, proxy task"),
+        (milliseconds(measured.latency_ms), "latency"),
+    ]
+    if measured.params is not None:
+        shown += [(amount(measured.params), "parameters")]
+        shown += [(amount(measured.multiply_adds), "multiply-adds")]
+    measures = "".join(f"<div><b>{value}</b><span>{name}</span></div>" for value, name in shown)
+    retrain = ""
+    if measured.params is not None:
+        retrain = paragraph("Train it in full with", "caption") + command(
+            f"python -m mnasnet.train --from_search={findings.workdir} --rank=1"
+        )
+    return (
+        f'{head}<div class="card"><div class="measures">{measures}</div>'
+        f"{paragraph(_standing(findings))}{_blocks(best.network)}{retrain}{notes(findings)}</div>"
+    )
+
+
+def notes(findings: Findings) -> str:
+    """What must be said wherever latencies are shown: how they, and accuracies, came about."""
+    told = findings.notes
+    if not told:
+        told = [
+            f"{kind.capitalize()}: {findings.how_measured(kind)}."
+            for kind in ("accuracy", "latency")
+            if findings.how_measured(kind)
+        ]
+    return "".join(paragraph(note, "note") for note in told)
+
+
+def trade_off(findings: Findings) -> str:
+    """Accuracy against latency."""
+    if findings.best is None:
+        return ""
+    caption = (
+        "Each point is a network, coloured by when it was sampled. The line is the Pareto front: "
+        f"{len(findings.front)} networks that no other beats in both measures; rest the pointer on "
+        "one to read its blocks."
+    )
+    if findings.reward_config:
+        caption += " Networks on one dotted curve have the same reward, written at the right."
+    picture = pareto(findings.trials, findings.landmarks, findings.reward_config)
+    return section("Accuracy and latency", figure(picture, caption), notes(findings))
+
+
+def best_networks(findings: Findings) -> str:
+    """The table of the best networks."""
+    if findings.best is None:
+        return ""
+    header = ("rank", "reward", "top-1", "latency", "params", "MAdds", "trial", "network")
+    rows = [
+        (
+            rank,
+            f"{trial.reward:.4f}",
+            percent(trial.measured.accuracy),
+            milliseconds(trial.measured.latency_ms),
+            amount(trial.measured.params),
+            amount(trial.measured.multiply_adds),
+            trial.trial,
+            network(trial.network),
+        )
+        for rank, trial in enumerate(findings.top, start=1)
+    ]
+    first, more = rows[:_SHOWN_AT_ONCE], rows[_SHOWN_AT_ONCE:]
+    parts = [table(header, first, "nnnnnnnh")]
+    if more:
+        parts.append(
+            f"<details><summary>Ranks {_SHOWN_AT_ONCE + 1} to {len(rows)}</summary>"
+            f"{table(header, more, 'nnnnnnnh')}</details>"
+        )
+    text = "Ordered by reward. These and their settings are in top.json, all trials in trials.csv."
+    return section("Best networks", *parts, paragraph(text, "caption"), notes(findings))
+
+
+def landmarks(findings: Findings) -> str:
+    """Reference networks beside the best."""
+    if not findings.landmarks:
+        return ""
+    best = findings.best.measured if findings.best else None
+    header = (
+        "network",
+        "reward",
+        "top-1",
+        "latency",
+        "params",
+        "MAdds",
+        "the best found, beside it",
+    )
+    rows = [(f"best, trial {findings.best.trial}", *_measures(best), "")] if best else []
+    for name, measured in findings.landmarks.items():
+        if measured.status == COMPLETED:
+            rows.append((name, *_measures(measured), _beside(best, measured) if best else ""))
+        else:
+            rows.append((name, "-", "-", "-", *_measures(measured)[3:], measured.reason))
+    text = (
+        "Published networks, put through the same training and the same clock; their figures on "
+        "ImageNet and on phones are others."
+    )
+    return section(
+        "Beside published networks",
+        paragraph(text, "caption"),
+        table(header, rows, "tnnnnnt"),
+        notes(findings),
+    )
+
+
+def course(findings: Findings) -> str:
+    """Rewards over trials, and what the controller did meanwhile."""
+    if not findings.trials:
+        return ""
+    random_rewards = [trial.reward for trial in findings.random_trials]
+    batch_size = findings.batch_size or max(len(findings.trials) // 20, 1)
+    caption = ""
+    if random_rewards:
+        caption = (
+            f"Dashed: the best of n random networks on average, from the {len(random_rewards)} "
+            "trials sampled before the controller learnt anything (exact for draws with "
+            "replacement from their rewards); a sample of that size says nothing about more draws."
+        )
+    parts = [figure(plots.rewards(findings.trials, batch_size, random_rewards), caption)]
+    if any("entropy" in metrics for _, metrics in findings.updates):
+        parts.append(
+            figure(plots.learning(findings.updates, findings.max_entropy), _learning(findings))
+        )
+    return section("The course of the search", *parts)
+
+
+def infeasible(findings: Findings) -> str:
+    """Why networks could not be measured."""
+    if not findings.reasons:
+        return ""
+    count = sum(count for _, count in findings.reasons)
+    text = (
+        f"{count:,} of {len(findings.trials):,} trials; each got the reward of an infeasible one."
+    )
+    rows = [(f"{count:,}", reason) for reason, count in findings.reasons]
+    return section(
+        "Infeasible networks",
+        paragraph(text),
+        table(("trials", "reason (of alike ones, the first)"), rows, "nt"),
+    )
+
+
+def run(findings: Findings) -> str:
+    """What the run was: counts, time, command, settings, versions."""
+    settings = findings.settings
+    reused = sum(trial.reused_from is not None for trial in findings.trials)
+    bad = sum(trial.status != COMPLETED for trial in findings.trials)
+    rows = [
+        ("trials", f"{len(findings.trials):,} of {findings.max_trials:,}"),
+        ("repeats of a known network, not measured again", f"{reused:,}"),
+        ("infeasible", f"{bad:,}"),
+        ("wall time in training", duration(findings.seconds("train_seconds"))),
+        ("wall time in timing", duration(findings.seconds("latency_seconds"))),
+    ]
+    if findings.latency_spread is not None:
+        rows.append(("spread of repeated timings (median)", percent(findings.latency_spread)))
+    space = settings.get("space") or {}
+    if space.get("size"):
+        size = f"{space.get('name', '')}, {magnitude(space['size'])} networks"
+        if space.get("per_layer_size"):
+            size += f" ({magnitude(space['per_layer_size'])} were each layer to choose for itself)"
+        rows.append(("search space", size))
+    for name in ("device", "dataset"):
+        if settings.get(name):
+            rows.append((name, settings[name]))
+    versions = settings.get("versions") or {}
+    if versions:
+        rows.append(("versions", ", ".join(f"{k} {v}" for k, v in versions.items())))
+    parts = [table((), rows, "tt")]
+    for name, text in (("command", "Command"), ("flags", "Flags that differ from their defaults")):
+        if settings.get(name):
+            parts.append(paragraph(text, "caption") + command(settings[name].strip()))
+    results_depend_on = _flat(settings.get("settings") or {})
+    if results_depend_on:
+        parts.append(
+            "<details><summary>All settings that the results depend on</summary>"
+            f"{table((), results_depend_on, 'mm')}</details>"
+        )
+    return section("What the run was", *parts)
+
+
+def _standing(findings: Findings) -> str:
+    """The best network beside random ones and beside the landmarks, in a sentence."""
+    best, text = findings.best, f"Found in trial {findings.best.trial}."
+    random_rewards = [trial.reward for trial in findings.random_trials]
+    if findings.updates and len(random_rewards) > 1:
+        text += (
+            f" Reward {best.reward:.4f}; the {len(random_rewards)} random networks at the start "
+            f"had {np.mean(random_rewards):.4f} on average and {np.max(random_rewards):.4f} at "
+            "best."
+        )
+    for name, measured in findings.landmarks.items():
+        if measured.status == COMPLETED:
+            text += f" Beside {name}: {_beside(best.measured, measured)}."
+    return text
+
+
+def _beside(best: Measured, other: Measured) -> str:
+    points = 100 * (best.accuracy - other.accuracy)
+    return (
+        f"{points:+.2f} points of top-1 at {best.latency_ms / other.latency_ms:.2f} times the "
+        "latency"
+    )
+
+
+def _measures(measured: Measured) -> tuple[str, ...]:
+    accuracy, latency_ms = measured.accuracy, measured.latency_ms
+    return (
+        f"{measured.reward:.4f}",
+        "-" if accuracy is None else percent(accuracy),
+        "-" if latency_ms is None else milliseconds(latency_ms),
+        amount(measured.params),
+        amount(measured.multiply_adds),
+    )
+
+
+def _blocks(strings: Sequence[str]) -> str:
+    """The network's strings, with what they say beside them where they are block strings."""
+    try:
+        blocks = decode(strings)
+    except ValueError:
+        return command("\n".join(strings))
+    rows = [(string, _in_words(block)) for string, block in zip(strings, blocks, strict=True)]
+    return table((), rows, "mt", "blocks")
+
+
+def _in_words(block: BlockArgs) -> str:
+    op = {"conv": "convolution", "dconv": "separable convolution"}.get(
+        block.conv_op, f"MBConv{block.expand_ratio}"
+    )
+    words = f"{block.num_repeat} × {op} {block.kernel_size}×{block.kernel_size}"
+    words += f" to {block.output_filters} filters"
+    if block.strides[0] > 1:
+        words += f", stride {block.strides[0]}"
+    if block.se_ratio:
+        words += f", SE {block.se_ratio:g}"
+    return words + {"pool": ", pooling skip", "none": ", no skip"}.get(block.skip, "")
+
+
+def _learning(findings: Findings) -> str:
+    entropies = [metrics["entropy"] for _, metrics in findings.updates if "entropy" in metrics]
+    text = "Entropy tells how undecided the controller is: "
+    if findings.max_entropy:
+        text += f"at first near {findings.max_entropy:.1f} nats, the log of the space's size; "
+    text += f"{entropies[-1]:.1f} nats at the last update"
+    if findings.max_entropy:
+        text += f", {entropies[-1] / findings.max_entropy:.0%} of the maximum"
+    return f"{text}. KL divergence and clipped share tell how far one update moves it."
+
+
+def _flat(settings: dict, prefix: str = "") -> list[tuple[str, str]]:
+    rows = []
+    for name, value in settings.items():
+        if isinstance(value, dict):
+            rows += _flat(value, f"{prefix}{name}.")
+        elif f"{prefix}{name}" != "space.decisions":  # they have a section of their own
+            rows.append((f"{prefix}{name}", str(value)))
+    return rows
