@@ -70,11 +70,11 @@ def as_latency(latency: LatencyEvaluator | Callable[[Network], float]) -> Latenc
 
 
 class _Function:
-    """A plain function as an evaluator of either kind."""
+    """A plain function as an evaluator of either kind; what it depends on nobody knows."""
 
     def __init__(self, function: Callable[[Network], float]):
         self._function = function
-        self.settings = {"function": getattr(function, "__qualname__", type(function).__name__)}
+        self.settings = {}
 
     def evaluate(self, network: Network) -> Evaluation:
         value = self._function(network)

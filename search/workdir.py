@@ -70,8 +70,8 @@ class Workdir:
     def load_checkpoint(self) -> tuple[int, dict[str, np.ndarray]]:
         """(updates, state) of the last checkpoint; (0, {}) where there is none that is whole."""
         try:
-            with np.load(self._checkpoint) as file:
-                state = dict(file)
+            with open(self._checkpoint, "rb") as file:
+                state = dict(np.load(file))
         except (OSError, ValueError, EOFError, zipfile.BadZipFile):
             return 0, {}
         return int(state.pop("updates")), state
