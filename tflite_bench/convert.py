@@ -53,7 +53,9 @@ def to_tflite(
         )
     shape = _input_shape(model)
     if quantization == "int8":
-        representative = _calibration_data(representative, shape)
+        representative = _calibration_data(
+            representative, shape, model.inputs[0].dtype.as_numpy_dtype
+        )
 
     import tensorflow as tf
 
@@ -88,8 +90,12 @@ def _input_shape(model) -> tuple[int, ...]:
     return (1, *size)
 
 
-def _calibration_data(representative: Iterable | None, shape: tuple[int, ...]) -> list[np.ndarray]:
-    arrays = [np.asarray(array, np.float32) for array in representative or ()]
+def _calibration_data(
+    representative: Iterable | None, shape: tuple[int, ...], dtype
+) -> list[np.ndarray]:
+    arrays = [
+        np.asarray(array, dtype) for array in (() if representative is None else representative)
+    ]
     if not arrays:
         raise ValueError("quantization 'int8' needs representative data, got none")
     for array in arrays:

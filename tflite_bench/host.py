@@ -148,9 +148,11 @@ class _Stopwatch:
     def repeat(self) -> None:
         """One more part of the timed runs."""
         config = self._config
-        # Another network may have run since: bring this one's weights back into the caches.
-        self._run()
-        self.warmup_runs += 1
+        if self.warmup_runs >= config.warmup_runs:
+            # Another network may have run since: bring this one's weights back into the caches.
+            # (A slow network, whose warm-up was cut short, has neither time nor need for that.)
+            self._run()
+            self.warmup_runs += 1
         start = time.monotonic()
         times_ns = []
         while True:

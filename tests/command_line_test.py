@@ -1,0 +1,141 @@
+"""Scripts behind the door, run as a user runs them."""
+
+import os
+import pathlib
+import subprocess
+import sys
+
+import pytest
+
+ROOT = pathlib.Path(__file__).parent.parent
+SCRIPT = '''"""What the script does."""
+import os, signal
+from absl import flags
+from tflite_bench import command_line
+
+_COUNT = flags.DEFINE_integer("count", 1, "how many")
+_RATE = flags.DEFINE_float("rate", 0.5, "how fast")
+
+def main():
+    {body}
+
+if __name__ == "__main__":
+    command_line.run(main)
+'''
+
+
+def run(*command):
+    environment = {**os.environ, "PYTHONPATH": str(ROOT)}
+    done = subprocess.run(
+        [sys.executable, *map(str, command)],
+        capture_output=True,
+        text=True,
+        env=environment,
+        cwd=ROOT,
+        timeout=60,
+    )
+    return done.returncode, done.stdout, done.stderr
+
+
+@pytest.fixture
+def script(tmp_path):
+    """Runs a script with that body of main and those arguments."""
+
+    def run_body(body, *arguments):
+        path = tmp_path / "script.py"
+        path.write_text(SCRIPT.format(body=body))
+        return run(path, *arguments)
+
+    return run_body
+
+
+def test_work_done_is_zero(script):
+    assert script("print('done', _COUNT.value)", "--count=3") == (0, "done 3\n", "")
+
+
+def test_a_status_that_main_returns_is_the_exit_status(script):
+    assert script("return 3")[0] == 3
+
+
+@pytest.mark.parametrize(
+    ("body", "status", "message"),
+    [
+        ("raise command_line.UsageError('bad value')", 2, "error: bad value\n"),
+        ("raise command_line.UsageError('two\\n  lines')", 2, "error: two lines\n"),
+        ("raise command_line.SurroundingsError('disk full')", 1, "error: disk full\n"),
+        ("raise KeyboardInterrupt", 130, "interrupted\n"),
+        ("os.kill(os.getpid(), signal.SIGINT)", 130, "interrupted\n"),
+    ],
+)
+def test_a_failure_is_its_status_and_one_line(script, body, status, message):
+    assert script(body) == (status, "", message)
+
+
+@pytest.mark.parametrize(
+    "error", ["ValueError('x is 3, must be 4')", "OSError('x is 3, must be 4')"]
+)
+def test_a_wrong_argument_is_a_users_mistake(script, error):
+    body = f"with command_line.usage_errors(): raise {error}"
+    assert script(body) == (2, "", "error: x is 3, must be 4\n")
+
+
+def test_a_bug_shows_its_traceback(script):
+    status, _, stderr = script("raise ValueError('ours')")
+    assert status == 1
+    assert "Traceback" in stderr
+    assert "ValueError: ours" in stderr
+
+
+@pytest.mark.parametrize(
+    ("argument", "told"),
+    [
+        ("--count=many", "--count=many: must be a whole number, got 'many'"),
+        ("--rate=fast", "--rate=fast: must be a number, got"),
+        ("--cuont=3", "'cuont'"),
+        ("stray", "unexpected argument 'stray'"),
+        ("--flagfile=no_such_file", "no_such_file"),
+    ],
+)
+def test_a_bad_flag_is_a_users_mistake_told_in_one_line(script, argument, told):
+    status, stdout, stderr = script("print('ran')", argument)
+    assert (status, stdout) == (2, "")
+    assert told in stderr
+    assert stderr.startswith("error: ")
+    assert stderr.count("\n") == 1
+
+
+def test_flags_come_from_a_flagfile(script, tmp_path):
+    flagfile = tmp_path / "some.flags"
+    flagfile.write_text("# a comment\n--count=7\n")
+    assert script("print(_COUNT.value)", f"--flagfile={flagfile}") == (0, "7\n", "")
+
+
+@pytest.mark.parametrize("help_flag", ["--help", "-h", "--helpfull"])
+def test_help_says_what_the_program_does_and_which_flags_it_has(script, help_flag):
+    status, stdout, stderr = script("print('ran')", help_flag)
+    assert (status, stderr) == (0, "")
+    assert "What the script does." in stdout
+    assert "--count  (default '1')\n      how many" in stdout
+    assert "ran" not in stdout
+
+
+def test_help_shows_the_flags_of_flags_modules():
+    status, stdout, _ = run("-m", "mnasnet.describe", "--help")
+    assert status == 0
+    assert "--model_name" in stdout  # of mnasnet.model_flags
+
+
+def test_a_reader_that_leaves_is_no_traceback(tmp_path):
+    path = tmp_path / "script.py"
+    path.write_text(SCRIPT.format(body="for n in range(100_000): print(n)"))
+    process = subprocess.Popen(
+        [sys.executable, str(path)],
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        env={**os.environ, "PYTHONPATH": str(ROOT)},
+    )
+    assert process.stdout.readline() == b"0\n"
+    process.stdout.close()
+    assert process.stderr.read() == b""
+    process.stderr.close()
+    assert process.wait(60) == 1
