@@ -96,7 +96,7 @@ def _pairs_of_taps(height: int, width: int, rows: int, columns: int, stride: int
 
 
 def _pairs_in_line(size: int, taps: int, stride: int) -> np.ndarray:
-    """0/1 array [taps, inputs, outputs] in one direction: input = output * stride + tap - before."""
+    """0/1 array [taps, inputs, outputs], one direction: input = output * stride + tap - before."""
     outputs, before = _padding(size, taps, stride)
     tap, inputs, output = np.ogrid[:taps, :size, :outputs]
     return inputs == output * stride + tap - before
