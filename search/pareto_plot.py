@@ -12,7 +12,7 @@ from matplotlib.ticker import FuncFormatter, LogLocator, MaxNLocator, NullFormat
 from search.plots import MOST_VECTOR_POINTS, robust_range
 from search.quantities import milliseconds, percent
 from search.reward import RewardConfig, reward
-from search.svg import GREEN, INK, MUTED, PAPER, RED, STYLE, to_svg
+from search.svg import GREEN, HALO, INK, MUTED, PAPER, RED, STYLE, to_svg
 from search.tables import distinct_feasible, pareto_front, top
 from search.trials import COMPLETED, Measured, Trial
 
@@ -38,7 +38,7 @@ def pareto(
     accuracies = np.array([100 * m.accuracy for m in shown])
     with matplotlib.rc_context(STYLE):
         figure = Figure(figsize=(9.6, 5.6))
-        axes = figure.add_axes((0.065, 0.1, 0.875, 0.79))
+        axes = figure.add_axes((0.06, 0.1, 0.885, 0.775))
         in_view = [*accuracies, *(100 * m.accuracy for m in landmarks.values())]
         axes.set_ylim(*robust_range(in_view))
         _latency_axis(axes, latencies, config)
@@ -57,18 +57,23 @@ def pareto(
         )
         tooltips = _draw_front(axes, front)
         label = _Labels(axes)
+        label.keep_off([(m.latency_ms, 100 * m.accuracy) for m in landmarks.values()])
+        label.keep_off(_staircase([trial.measured for trial in front]), joined=True)
         for name, measured in landmarks.items():
             at = (measured.latency_ms, 100 * measured.accuracy)
             axes.plot(*at, "D", color=GREEN, markeredgecolor=PAPER, markersize=8, zorder=6)
-            label.add(at, name, GREEN)
+            label.add(at, name, GREEN, _BESIDE)
         at = (best.measured.latency_ms, 100 * best.measured.accuracy)
         axes.plot(*at, "*", color=RED, markeredgecolor=PAPER, markersize=19, zorder=7)
-        label.add(at, f"best, trial {best.trial}", RED)
+        label.add(at, f"best, trial {best.trial}", RED, _ABOVE)
         axes.set_ylabel("proxy accuracy, top-1, %")
         hidden = int(np.sum(accuracies < axes.get_ylim()[0]))
         if hidden:
-            text = f"{hidden} of {len(shown)} networks lie below the range drawn"
-            axes.text(0.01, 0.015, text, transform=axes.transAxes, fontsize=9, color=MUTED)
+            text = f"{hidden:,} of {len(shown):,} networks lie below the range drawn"
+            axes.text(
+                0.01, 0.975, text, transform=axes.transAxes, va="top", fontsize=9, color=MUTED,
+                gid=HALO,
+            )  # fmt: skip
         _order_bar(figure, points, networks)
         _pareto_legend(axes, bool(landmarks), bool(config))
         return to_svg(figure, "pareto", "Accuracy against latency of all networks", tooltips)
@@ -99,56 +104,71 @@ def _draw_reward(axes: Axes, config: RewardConfig) -> None:
     (left, right), (bottom, high) = axes.get_xlim(), axes.get_ylim()
     if left < config.target_latency_ms < right:
         axes.axvline(config.target_latency_ms, color=INK, linewidth=1, linestyle=(0, (6, 3)))
-        axes.text(
-            config.target_latency_ms,
-            0.985,
-            f" target {milliseconds(config.target_latency_ms)}",
-            transform=axes.get_xaxis_transform(),
-            va="top",
+        axes.annotate(
+            f"target {config.target_latency_ms:g} ms",
+            (config.target_latency_ms, 0.02),
+            (5, 0),
+            xycoords=axes.get_xaxis_transform(),
+            textcoords="offset points",
             fontsize=9,
+            gid=HALO,
         )
     x = np.geomspace(left, right, 200) if left > 0 else np.linspace(right / 200, right, 200)
     # At any latency the reward is a straight line over accuracy, so its inverse is exact.
     at_zero, at_one = reward(np.zeros_like(x), x, config), reward(np.ones_like(x), x, config)
     middle = len(x) // 2
     spans = [at_zero[middle] + y / 100 * (at_one - at_zero)[middle] for y in (bottom, high)]
-    for level in MaxNLocator(6).tick_values(*spans):
+    levels = MaxNLocator(6).tick_values(*spans)
+    decimals = next(d for d in range(9) if np.allclose(levels, np.round(levels, d), 0, 1e-9))
+    for level in levels:
         y = 100 * (level - at_zero) / (at_one - at_zero)
         axes.plot(x, y, color=MUTED, linewidth=0.9, linestyle=(0, (1, 2)), zorder=1)
+        style = {"fontsize": 9, "color": MUTED, "annotation_clip": False}
+        style["textcoords"] = "offset points"
+        text = f"{level:.{decimals}f}"
         if bottom < y[-1] < high:
-            axes.annotate(
-                f"{level:g}", (right, y[-1]), (4, 0), textcoords="offset points", va="center",
-                fontsize=9, color=MUTED, annotation_clip=False,
-            )  # fmt: skip
-    axes.text(1.005, 1.015, "reward", transform=axes.transAxes, fontsize=9, color=MUTED)
+            axes.annotate(text, (right, y[-1]), (4, 0), va="center", **style)
+        elif bottom < y[0] < high <= y[-1]:
+            # It leaves through the top.
+            axes.annotate(text, (np.interp(high, y, x), high), (0, 3), ha="center", **style)
+    axes.text(1.005, 1.012, "reward", transform=axes.transAxes, fontsize=9, color=MUTED)
 
 
 def _draw_front(axes: Axes, front: Sequence[Trial]) -> dict[str, str]:
     """The front as a staircase with a mark per network; returns what the marks tell."""
-    x = [trial.measured.latency_ms for trial in front]
-    y = [100 * trial.measured.accuracy for trial in front]
-    axes.step(x, y, where="post", color=INK, linewidth=1.4, zorder=4)
+    corners = _staircase([trial.measured for trial in front])
+    axes.plot(*zip(*corners, strict=True), color=INK, linewidth=1.4, zorder=4)
     tooltips = {}
-    for trial, latency_ms, accuracy in zip(front, x, y, strict=True):
-        gid = f"trial{trial.trial}"
+    for trial in front:
+        gid, measured = f"trial{trial.trial}", trial.measured
         mark = {"color": PAPER, "markeredgecolor": INK, "markersize": 5.5, "zorder": 5}
-        axes.plot(latency_ms, accuracy, "o", gid=gid, **mark)
+        axes.plot(measured.latency_ms, 100 * measured.accuracy, "o", gid=gid, **mark)
         tooltips[gid] = (
-            f"trial {trial.trial}: {percent(accuracy / 100)}, {milliseconds(latency_ms)}, "
+            f"trial {trial.trial}: {percent(measured.accuracy)}, "
+            f"{milliseconds(measured.latency_ms)}, "
             f"reward {trial.reward:.4f}\n" + "\n".join(trial.network)
         )
     return tooltips
+
+
+def _staircase(front: Sequence[Measured]) -> list[tuple[float, float]]:
+    """The corners of the front's line; each network's accuracy holds until the next one's."""
+    corners, accuracy = [], 100 * front[0].accuracy
+    for measured in front:
+        corners += [(measured.latency_ms, accuracy), (measured.latency_ms, 100 * measured.accuracy)]
+        accuracy = 100 * measured.accuracy
+    return corners
 
 
 def _order_bar(figure: Figure, points, networks: Sequence[Trial]) -> None:
     first, last = networks[0].trial, networks[-1].trial
     if first == last:
         return
-    bar_axes = figure.add_axes((0.765, 0.935, 0.1, 0.022))
+    bar_axes = figure.add_axes((0.825, 0.945, 0.08, 0.02))
     bar = figure.colorbar(points, cax=bar_axes, orientation="horizontal", ticks=[])
     bar.outline.set_visible(False)
     bar.solids.set(rasterized=True, alpha=1)
-    for x, text, side in ((-0.06, f"trial {first}", "right"), (1.06, str(last), "left")):
+    for x, text, side in ((-0.06, f"trial {first}", "right"), (1.06, f"{last:,}", "left")):
         bar_axes.text(
             x, 0.4, text, transform=bar_axes.transAxes, ha=side, va="center", fontsize=9.5
         )
@@ -167,8 +187,28 @@ def _pareto_legend(axes: Axes, landmarks: bool, curves: bool) -> None:
         dotted = {"color": MUTED, "linewidth": 0.9, "linestyle": (0, (1, 2))}
         entries.append(axes.plot([], [], label="equal reward", **dotted))
     handles = [entry[0] for entry in entries]
-    place = {"loc": "lower left", "bbox_to_anchor": (-0.01, 1.02), "borderaxespad": 0.2}
-    axes.legend(handles=handles, ncols=len(handles), columnspacing=1.4, **place)
+    place = {"loc": "lower left", "bbox_to_anchor": (-0.01, 1.045), "borderaxespad": 0.2}
+    axes.legend(
+        handles=handles,
+        ncols=len(handles),
+        columnspacing=1.2,
+        fontsize=10,
+        handletextpad=0.5,
+        **place,
+    )
+
+
+# Of a label around its point, in points; the first that is free is taken.
+_BESIDE = (
+    (12, 0, "left"),
+    (-12, 0, "right"),
+    (0, 17, "center"),
+    (0, -17, "center"),
+    (12, 16, "left"),
+    (12, -16, "left"),
+)
+# On the side of the front where no networks are.
+_ABOVE = ((-12, 0, "right"), (-8, 13, "right"), (0, 18, "center"), (9, 16, "left"), *_BESIDE)
 
 
 class _Labels:
@@ -177,13 +217,19 @@ class _Labels:
     def __init__(self, axes: Axes):
         self._axes, self._taken = axes, []
 
-    def add(self, at: tuple[float, float], text: str, colour: str) -> None:
+    def keep_off(self, points: Sequence[tuple[float, float]], joined: bool = False) -> None:
+        """Marks points, or the lines that join each with the next, as taken."""
+        pixels = self._axes.transData.transform(points) if len(points) else []
+        for (x, y), (next_x, next_y) in zip(pixels, pixels[1:] if joined else pixels, strict=False):
+            low_x, high_x, low_y, high_y = *sorted((x, next_x)), *sorted((y, next_y))
+            self._taken.append((low_x - 6, low_y - 6, high_x + 6, high_y + 6))
+
+    def add(self, at: tuple[float, float], text: str, colour: str, places: tuple) -> None:
         x, y = self._axes.transData.transform(at)
         area = self._axes.get_window_extent()
         pixels_per_point = self._axes.figure.dpi / 72
         width, height = 6.2 * pixels_per_point * len(text), 12 * pixels_per_point
-        for dx, dy, side in ((12, 0, "left"), (-12, 0, "right"), (0, 16, "center"),
-                             (0, -16, "center"), (12, 20, "left"), (12, -20, "left")):  # fmt: skip
+        for dx, dy, side in places:
             start = (
                 x + dx * pixels_per_point - {"left": 0, "right": width, "center": width / 2}[side]
             )
@@ -195,7 +241,7 @@ class _Labels:
         self._taken.append(box)
         self._axes.annotate(
             text, at, (dx, dy), textcoords="offset points", ha=side, va="center", color=colour,
-            fontweight="bold", fontsize=10, zorder=8,
+            fontweight="bold", fontsize=10, zorder=8, gid=HALO,
         )  # fmt: skip
 
 

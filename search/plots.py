@@ -6,7 +6,8 @@ import matplotlib
 import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
-from matplotlib.ticker import FuncFormatter, LogLocator, MaxNLocator, NullFormatter
+from matplotlib.ticker import FixedLocator, FuncFormatter, LogLocator, MaxNLocator, NullFormatter
+from numpy.lib.stride_tricks import sliding_window_view
 
 from search.svg import BLUE, GREEN, INK, MUTED, ORANGE, STYLE, to_svg
 from search.trials import COMPLETED, Trial
@@ -49,11 +50,11 @@ def robust_range(values: Sequence[float]) -> tuple[float, float]:
 
 
 def rewards(trials: Sequence[Trial], batch_size: int, random_rewards: Sequence[float]) -> str:
-    """Best reward so far and running mean over trials, against random sampling.
+    """Best reward so far and running median over trials, against random sampling.
 
     Args:
       trials: at least one, in order.
-      batch_size: the running mean is over this many trials.
+      batch_size: the running median is over this many trials, in long searches over more.
       random_rewards: of trials that were sampled before the controller learnt; may be empty.
     """
     values = np.array([trial.reward for trial in trials])
@@ -73,21 +74,18 @@ def rewards(trials: Sequence[Trial], batch_size: int, random_rewards: Sequence[f
             rasterized=len(values) > MOST_VECTOR_POINTS,
             label="each trial",
         )
-        if len(values) > batch_size:
-            sums = np.cumsum(np.insert(values, 0, 0.0))
-            mean = (sums[batch_size:] - sums[:-batch_size]) / batch_size
-            kept = _thinned(len(mean))
-            label = f"mean of the last {batch_size} trials"
-            axes.plot(numbers[batch_size - 1 :][kept], mean[kept], color=ORANGE, label=label)
+        window = max(batch_size, len(values) // 50)
+        if len(values) >= window:
+            # The median, since a few infeasible networks would make the mean jump.
+            medians = np.median(sliding_window_view(values, window), axis=1)
+            kept = _thinned(len(medians))
+            label = f"median of the last {window}"
+            axes.plot(numbers[window - 1 :][kept], medians[kept], color=ORANGE, label=label)
         if len(random_rewards):
             n = np.arange(1, len(random_rewards) + 1)
             n = n[_thinned(len(n))]
             expected = expected_best(random_rewards, n)
             axes.plot(n, expected, "--", color=INK, label="random sampling: expected best")
-            axes.axhline(np.mean(random_rewards), color=INK, linewidth=0.8, linestyle=":")
-            text = "mean of the random trials"
-            at = (0.995, np.mean(random_rewards))
-            axes.text(*at, text, transform=axes.get_yaxis_transform(), **_ABOVE_LINE)
         if np.isfinite(best).any():
             changes = np.flatnonzero(np.isfinite(best) & (np.diff(best, prepend=-np.inf) > 0))
             steps = np.append(changes, len(best) - 1)
@@ -98,11 +96,10 @@ def rewards(trials: Sequence[Trial], batch_size: int, random_rewards: Sequence[f
         axes.set_ylim(*robust_range(values))
         _trial_axis(axes, len(values), len(random_rewards))
         axes.set_ylabel("reward")
-        axes.legend(loc="lower left", bbox_to_anchor=(-0.01, 1.0), ncols=4, borderaxespad=0.2)
+        axes.legend(
+            loc="lower left", bbox_to_anchor=(-0.01, 1.0), ncols=4, borderaxespad=0.2, fontsize=10
+        )
         return to_svg(figure, "rewards", "Reward over trials")
-
-
-_ABOVE_LINE = {"ha": "right", "va": "bottom", "fontsize": 9, "color": MUTED}
 
 
 def learning(updates: Sequence[tuple[int, dict]], max_entropy: float | None) -> str:
@@ -113,7 +110,7 @@ def learning(updates: Sequence[tuple[int, dict]], max_entropy: float | None) -> 
       max_entropy: of the untrained controller, in nats, or None.
     """
     panels = (
-        ("entropy", "entropy of a network's distribution, nats", BLUE),
+        ("entropy", "entropy of the controller, nats", BLUE),
         ("approx_kl", "KL divergence of an update, nats", ORANGE),
         ("clip_fraction", "clipped share of decisions, %", GREEN),
     )
@@ -121,7 +118,7 @@ def learning(updates: Sequence[tuple[int, dict]], max_entropy: float | None) -> 
     with matplotlib.rc_context(STYLE):
         figure = Figure(figsize=(9.6, 2.7))
         columns = figure.subplots(1, max(len(panels), 1), squeeze=False)[0]
-        figure.subplots_adjust(0.045, 0.19, 0.985, 0.88, wspace=0.3)
+        figure.subplots_adjust(0.035, 0.19, 0.985, 0.88, wspace=0.46)
         for axes, (key, title, colour) in zip(columns, panels, strict=False):
             points = [(n, metrics[key]) for n, metrics in updates if key in metrics]
             x, y = np.array(points, np.float64)[_thinned(len(points))].T
@@ -138,6 +135,7 @@ def learning(updates: Sequence[tuple[int, dict]], max_entropy: float | None) -> 
                     "right", (lambda h: 100 * h / max_entropy, lambda s: s * max_entropy / 100)
                 )
                 share.yaxis.set_major_formatter("{x:.0f} %")
+                share.yaxis.set_major_locator(FixedLocator((0, 50, 100)))
                 share.spines["right"].set_visible(False)
             else:
                 axes.set_ylim(bottom=0)

@@ -2,9 +2,8 @@
 
 
 def milliseconds(value: float) -> str:
-    """Three digits that count, never in powers of ten: '0.0123 ms', '1.23 ms', '1,234 ms'."""
-    text = f"{value:.3g}"
-    return f"{value:,.0f} ms" if value >= 999.5 else f"{text} ms"
+    """Three digits that count, never in powers of ten: '0.0120 ms', '1.23 ms', '1,234 ms'."""
+    return f"{value:,.0f} ms" if value >= 99.95 else f"{value:#.3g} ms"
 
 
 def percent(share: float) -> str:
@@ -23,6 +22,11 @@ def amount(number: int | None) -> str:
             decimals = 2 if value < 9.995 else 1 if value < 99.95 else 0
             return f"{value:.{decimals}f} {unit}"
     return str(number)
+
+
+def counted(number: int, thing: str) -> str:
+    """A number of things: '1 trial', '8,000 trials'."""
+    return f"{number:,} {thing}" if number == 1 else f"{number:,} {thing}s"
 
 
 def duration(seconds: float) -> str:

@@ -14,7 +14,8 @@ body { margin: 0; background: var(--paper); color: var(--ink); font: 15px/1.5 sy
 main { max-width: 1080px; margin: 0 auto; padding: 36px 28px 64px; }
 h1 { font-size: 28px; line-height: 1.2; margin: 0 0 4px; letter-spacing: -.01em; }
 h2 { font-size: 19px; margin: 44px 0 8px; letter-spacing: -.005em; }
-p { margin: 6px 0; max-width: 80ch; }
+p { margin: 6px 0; max-width: 860px; }
+p.caption, p.note { max-width: none; }
 .lead { color: var(--muted); margin-bottom: 22px; }
 .caption, .note { color: var(--muted); font-size: 13px; }
 figure { margin: 12px 0 4px; break-inside: avoid; }
@@ -40,7 +41,10 @@ th, td { padding: 6px 16px 6px 0; border-bottom: 1px solid var(--line); vertical
 tr { break-inside: avoid; }
 td.number, th.number { text-align: right; font-variant-numeric: tabular-nums; white-space: nowrap; }
 td.mono { overflow-wrap: anywhere; line-height: 1.6; }
+.narrow { width: auto; }
+.narrow td, .narrow th { padding-right: 32px; }
 .blocks td { padding: 3px 24px 3px 0; border: 0; font-size: 13px; }
+.blocks td.mono { white-space: nowrap; }
 .blocks { width: auto; margin-bottom: 12px; }
 .string { white-space: nowrap; margin-right: 1.1ch; }
 .quiet { color: var(--muted); }

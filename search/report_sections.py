@@ -8,7 +8,7 @@ from mnasnet.block_args import BlockArgs, decode
 from search import plots
 from search.findings import Findings
 from search.pareto_plot import pareto
-from search.quantities import amount, duration, magnitude, milliseconds, percent
+from search.quantities import amount, counted, duration, magnitude, milliseconds, percent
 from search.report_page import command, figure, network, paragraph, section, table
 from search.trials import COMPLETED, Measured
 
@@ -18,7 +18,9 @@ _SHOWN_AT_ONCE = 10
 def headline(findings: Findings) -> str:
     """The best network, its measures, and how to go on with it."""
     done, of = len(findings.trials), findings.max_trials
-    state = f"{done:,} trials, finished" if done >= of else f"{done:,} of {of:,} trials so far"
+    state = (
+        f"{counted(done, 'trial')}, finished" if done >= of else f"{done:,} of {of:,} trials so far"
+    )
     lead = f"{findings.workdir.resolve().name}: {state}."
     if findings.settings.get("dataset"):
         lead += f" Data: {findings.settings['dataset']}."
@@ -27,7 +29,7 @@ def headline(findings: Findings) -> str:
     if best is None:
         text = "No network has been measured yet."
         if findings.trials:
-            text = f"None of the {done:,} trials is feasible; the reasons are below."
+            text = f"Of {counted(done, 'trial')} none is feasible; the reasons are below."
         return f'{head}<div class="card">{paragraph(text)}</div>'
     measured = best.measured
     shown = [
@@ -68,7 +70,7 @@ def trade_off(findings: Findings) -> str:
         return ""
     caption = (
         "Each point is a network, coloured by when it was sampled. The line is the Pareto front: "
-        f"{len(findings.front)} networks that no other beats in both measures; rest the pointer on "
+        f"{counted(len(findings.front), 'network')} that no other beats in both measures; rest the pointer on "
         "one to read its blocks."
     )
     if findings.reward_config:
@@ -111,15 +113,8 @@ def landmarks(findings: Findings) -> str:
     if not findings.landmarks:
         return ""
     best = findings.best.measured if findings.best else None
-    header = (
-        "network",
-        "reward",
-        "top-1",
-        "latency",
-        "params",
-        "MAdds",
-        "the best found, beside it",
-    )
+    last = "the best found, beside it" if best else ""
+    header = ("network", "reward", "top-1", "latency", "params", "MAdds", last)
     rows = [(f"best, trial {findings.best.trial}", *_measures(best), "")] if best else []
     for name, measured in findings.landmarks.items():
         if measured.status == COMPLETED:
@@ -140,7 +135,7 @@ def landmarks(findings: Findings) -> str:
 
 def course(findings: Findings) -> str:
     """Rewards over trials, and what the controller did meanwhile."""
-    if not findings.trials:
+    if findings.best is None:
         return ""
     random_rewards = [trial.reward for trial in findings.random_trials]
     batch_size = findings.batch_size or max(len(findings.trials) // 20, 1)
@@ -171,7 +166,7 @@ def infeasible(findings: Findings) -> str:
     return section(
         "Infeasible networks",
         paragraph(text),
-        table(("trials", "reason (of alike ones, the first)"), rows, "nt"),
+        table(("trials", "reason (of alike ones, the first)"), rows, "nt", "narrow"),
     )
 
 
@@ -201,7 +196,7 @@ def run(findings: Findings) -> str:
     versions = settings.get("versions") or {}
     if versions:
         rows.append(("versions", ", ".join(f"{k} {v}" for k, v in versions.items())))
-    parts = [table((), rows, "tt")]
+    parts = [table((), rows, "tt", "narrow")]
     for name, text in (("command", "Command"), ("flags", "Flags that differ from their defaults")):
         if settings.get(name):
             parts.append(paragraph(text, "caption") + command(settings[name].strip()))
@@ -217,14 +212,14 @@ def run(findings: Findings) -> str:
 def _standing(findings: Findings) -> str:
     """The best network beside random ones and beside the landmarks, in a sentence."""
     best, text = findings.best, f"Found in trial {findings.best.trial}."
-    random_rewards = [trial.reward for trial in findings.random_trials]
+    # The feasible ones: others would lower the mean and flatter the search.
+    random_rewards = [t.reward for t in findings.random_trials if t.status == COMPLETED]
     if findings.updates and len(random_rewards) > 1:
         text += (
-            f" Reward {best.reward:.4f}; the {len(random_rewards)} random networks at the start "
-            f"had {np.mean(random_rewards):.4f} on average and {np.max(random_rewards):.4f} at "
-            "best."
+            f" Its reward is {best.reward:.4f}; {len(random_rewards)} random networks had "
+            f"{np.mean(random_rewards):.4f} on average and {np.max(random_rewards):.4f} at best."
         )
-    for name, measured in findings.landmarks.items():
+    for name, measured in list(findings.landmarks.items())[:2]:
         if measured.status == COMPLETED:
             text += f" Beside {name}: {_beside(best.measured, measured)}."
     return text
@@ -254,7 +249,7 @@ def _blocks(strings: Sequence[str]) -> str:
     try:
         blocks = decode(strings)
     except ValueError:
-        return command("\n".join(strings))
+        return f"<pre>{network(strings)}</pre>"
     rows = [(string, _in_words(block)) for string, block in zip(strings, blocks, strict=True)]
     return table((), rows, "mt", "blocks")
 
@@ -279,7 +274,7 @@ def _learning(findings: Findings) -> str:
         text += f"at first near {findings.max_entropy:.1f} nats, the log of the space's size; "
     text += f"{entropies[-1]:.1f} nats at the last update"
     if findings.max_entropy:
-        text += f", {entropies[-1] / findings.max_entropy:.0%} of the maximum"
+        text += f", {100 * entropies[-1] / findings.max_entropy:.0f} % of the maximum"
     return f"{text}. KL divergence and clipped share tell how far one update moves it."
 
 

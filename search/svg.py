@@ -15,6 +15,8 @@ from matplotlib.figure import Figure
 INK, MUTED, LINE, PAPER = "#010203", "#717273", "#d1d2d3", "#fdfcfb"
 _VARIABLES = {INK: "--ink", MUTED: "--muted", LINE: "--line", PAPER: "--paper"}
 
+HALO = "halo"
+
 # Of middle brightness: they stand out on white and on near-black, and for the colour-blind.
 BLUE, ORANGE, GREEN, RED = "#3579c6", "#d9730d", "#1f9d76", "#d6336c"
 
@@ -51,6 +53,8 @@ def to_svg(figure: Figure, name: str, title: str, tooltips: dict[str, str] | Non
       name: sets the picture's ids apart from those of others in the page.
       title: for those who cannot see it.
       tooltips: by the gid of an artist, what is shown when the pointer rests on it.
+
+    Text of the gid HALO gets a rim in the page's colour, so that it can be read on lines.
     """
     text = io.StringIO()
     with matplotlib.rc_context({**STYLE, "svg.hashsalt": name}):
@@ -62,6 +66,8 @@ def to_svg(figure: Figure, name: str, title: str, tooltips: dict[str, str] | Non
         svg = svg.replace(colour, f"var({variable})")
     for gid, tooltip in (tooltips or {}).items():
         svg = svg.replace(f'<g id="{gid}">', f'<g id="{gid}"><title>{html.escape(tooltip)}</title>')
+    rim = "paint-order: stroke; stroke: var(--paper); stroke-width: 3.5px; stroke-linejoin: round"
+    svg = svg.replace(f'<g id="{HALO}">', f'<g style="{rim}">')
     svg = re.sub(r'(\bid="|href="#|url\(#)', rf"\g<1>{name}-", svg)
     # The size is the page's business; the view box keeps the proportions.
     svg = re.sub(r'(<svg[^>]*?) width="[^"]*"', r"\1", svg, count=1)
