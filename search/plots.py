@@ -138,7 +138,7 @@ def learning(updates: Sequence[tuple[int, dict]], max_entropy: float | None) -> 
                 share.yaxis.set_major_locator(FixedLocator((0, 50, 100)))
                 share.spines["right"].set_visible(False)
             else:
-                axes.set_ylim(bottom=0)
+                axes.set_ylim(0, 1.08 * y.max() or 1.0)
         return to_svg(figure, "learning", "Entropy, KL divergence and clip fraction over updates")
 
 

@@ -55,7 +55,7 @@ class Progress:
         self._started = self._clock()
         if self._console.is_terminal:
             self._live = Live(
-                get_renderable=self._panel, console=self._console, refresh_per_second=4
+                get_renderable=self.panel, console=self._console, refresh_per_second=4
             )
             self._live.start()
         else:
@@ -118,7 +118,8 @@ class Progress:
                 parts.append(f"left {duration(self._seconds_left())}")
         return "  ".join(parts)
 
-    def _panel(self) -> Panel:
+    def panel(self) -> Panel:
+        """The live display as it is now."""
         rows = Table.grid(padding=(0, 2))
         rows.add_column(style="dim", no_wrap=True)
         rows.add_column()

@@ -42,7 +42,7 @@ def headline(findings: Findings) -> str:
         shown += [(amount(measured.multiply_adds), "multiply-adds")]
     measures = "".join(f"<div><b>{value}</b><span>{name}</span></div>" for value, name in shown)
     retrain = ""
-    if measured.params is not None:
+    if findings.settings.get("architecture"):
         retrain = paragraph("Train it in full with", "caption") + command(
             f"python -m mnasnet.train --from_search={findings.workdir} --rank=1"
         )
@@ -70,11 +70,11 @@ def trade_off(findings: Findings) -> str:
         return ""
     caption = (
         "Each point is a network, coloured by when it was sampled. The line is the Pareto front: "
-        f"{counted(len(findings.front), 'network')} that no other beats in both measures; rest the pointer on "
-        "one to read its blocks."
+        f"{counted(len(findings.front), 'network')} that no other beats in both measures; "
+        "rest the pointer on one to read its blocks."
     )
     if findings.reward_config:
-        caption += " Networks on one dotted curve have the same reward, written at the right."
+        caption += " Networks on one dotted curve have the same reward, written at its end."
     picture = pareto(findings.trials, findings.landmarks, findings.reward_config)
     return section("Accuracy and latency", figure(picture, caption), notes(findings))
 
@@ -135,23 +135,13 @@ def landmarks(findings: Findings) -> str:
 
 def course(findings: Findings) -> str:
     """Rewards over trials, and what the controller did meanwhile."""
-    if findings.best is None:
-        return ""
-    random_rewards = [trial.reward for trial in findings.random_trials]
-    batch_size = findings.batch_size or max(len(findings.trials) // 20, 1)
-    caption = ""
-    if random_rewards:
-        caption = (
-            f"Dashed: the best of n random networks on average, from the {len(random_rewards)} "
-            "trials sampled before the controller learnt anything (exact for draws with "
-            "replacement from their rewards); a sample of that size says nothing about more draws."
-        )
-    parts = [figure(plots.rewards(findings.trials, batch_size, random_rewards), caption)]
+    parts = []
+    if findings.best is not None:
+        parts.append(_rewards(findings))
     if any("entropy" in metrics for _, metrics in findings.updates):
-        parts.append(
-            figure(plots.learning(findings.updates, findings.max_entropy), _learning(findings))
-        )
-    return section("The course of the search", *parts)
+        curves = plots.learning(findings.updates, findings.max_entropy)
+        parts.append(figure(curves, _learning(findings)))
+    return section("The course of the search", *parts) if parts else ""
 
 
 def infeasible(findings: Findings) -> str:
@@ -265,6 +255,19 @@ def _in_words(block: BlockArgs) -> str:
     if block.se_ratio:
         words += f", SE {block.se_ratio:g}"
     return words + {"pool": ", pooling skip", "none": ", no skip"}.get(block.skip, "")
+
+
+def _rewards(findings: Findings) -> str:
+    random_rewards = [trial.reward for trial in findings.random_trials]
+    batch_size = findings.batch_size or max(len(findings.trials) // 20, 1)
+    caption = ""
+    if random_rewards:
+        caption = (
+            f"Dashed: the best of n random networks on average, from the {len(random_rewards)} "
+            "trials sampled before the controller learnt anything (exact for draws with "
+            "replacement from their rewards); a sample of that size says nothing about more draws."
+        )
+    return figure(plots.rewards(findings.trials, batch_size, random_rewards), caption)
 
 
 def _learning(findings: Findings) -> str:
