@@ -178,7 +178,7 @@ class Progress:
         return Text("   ".join(parts))
 
     def _network(self, trial: Trial) -> Text:
-        text, most = " ".join(trial.network), 3 * max(self._console.width - 30, 40)
+        text, most = " ".join(trial.network), 4 * max(self._console.width - 30, 40)
         return Text(text if len(text) <= most else text[: most - 3] + "...", "cyan")
 
     def _entropy_share(self) -> float | None:

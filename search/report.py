@@ -49,20 +49,23 @@ def write_report(workdir: str | Path, store: TrialStore) -> Path:
     return path
 
 
-def main() -> None:
-    """Writes the reports of --workdir."""
-    workdir = flags.FLAGS.workdir
+def report_on(workdir: str | None) -> Path:
+    """Writes the report of the search in a folder; UsageError where there is none."""
     if workdir is None:
         raise UsageError("--workdir is missing: name the folder of a search, --workdir=DIR")
     with usage_errors():
         store = TrialStore(Path(workdir) / "search.sqlite", read_only=True)
     try:
-        path = write_report(workdir, store)
+        return write_report(workdir, store)
     except OSError as error:
         raise UsageError(f"--workdir={workdir} cannot be written ({error})") from error
     finally:
         store.close()
-    print(path)
+
+
+def main() -> None:
+    """Writes the reports of --workdir."""
+    print(report_on(flags.FLAGS.workdir))
 
 
 if __name__ == "__main__":

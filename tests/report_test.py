@@ -14,10 +14,11 @@ import pytest
 
 from search.findings import Findings
 from search.quantities import amount, counted, duration, magnitude, milliseconds
-from search.report import write_report
+from search.report import report_on, write_report
 from search.reward import RewardConfig, reward
 from search.search_space import get_space
 from search.trials import Measured, Trial, TrialStore
+from tflite_bench.command_line import UsageError
 
 NOTE = "Latency: an estimate, mean error 1 %."
 CONFIG = RewardConfig(target_latency_ms=60.0)
@@ -294,21 +295,25 @@ def test_command_refuses_a_missing_folder_with_one_line(tmp_path):
     assert done.stderr == f"error: no search found: there is no {path}\n"
 
 
-def test_command_refuses_a_foreign_database_and_writes_nothing(tmp_path):
+def test_foreign_database_is_a_mistake_of_the_user_and_nothing_is_written(tmp_path):
     (tmp_path / "search.sqlite").write_text("no database, though it is long enough to be one" * 9)
-    done = run_command(f"--workdir={tmp_path}")
-    assert done.returncode == 2
-    assert "is no search database" in done.stderr
-    assert done.stderr.count("\n") == 1
+    with pytest.raises(UsageError, match="is no search database"):
+        report_on(str(tmp_path))
     assert [entry.name for entry in tmp_path.iterdir()] == ["search.sqlite"]
 
 
-def test_command_without_a_workdir_says_what_is_missing():
-    done = run_command()
-    assert done.returncode == 2
-    assert done.stderr == (
-        "error: --workdir is missing: name the folder of a search, --workdir=DIR\n"
-    )
+def test_missing_workdir_is_a_mistake_of_the_user():
+    with pytest.raises(UsageError, match="--workdir is missing"):
+        report_on(None)
+
+
+def test_folder_that_cannot_be_written_is_a_mistake_of_the_user(tmp_path, store, monkeypatch):
+    def refuse(*_):
+        raise PermissionError("permission denied")
+
+    monkeypatch.setattr(os, "replace", refuse)
+    with pytest.raises(UsageError, match="cannot be written"):
+        report_on(str(tmp_path))
 
 
 def test_report_and_its_command_import_no_tensorflow():
