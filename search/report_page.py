@@ -64,8 +64,10 @@ summary { cursor: pointer; color: var(--accent); font-size: 13.5px; padding: 4px
 @media (max-width: 640px) { main { padding: 20px 14px 40px; } .measures { gap: 10px 24px; }
   .measures b { font-size: 21px; } }
 @media print { :root { color-scheme: light; --ink: #111; --muted: #555; --line: #ccc;
-  --paper: #fff; --card: #fff; --accent: #111; --bar: #c9d8ea; } body { font-size: 10.5pt; }
-  main { max-width: none; padding: 0; } h2 { break-after: avoid; }
+  --paper: #fff; --card: #fff; --accent: #111; --bar: #c9d8ea; } body { font-size: 9.5pt; }
+  main { max-width: none; padding: 0; } h2 { break-after: avoid; margin-top: 26px; }
+  .measures b { font-size: 17pt; } table, .blocks td { font-size: 8.5pt; }
+  code, pre, .mono { font-size: 7.5pt; } .caption, .note { font-size: 8.5pt; }
   * { print-color-adjust: exact; -webkit-print-color-adjust: exact; } }
 """
 
