@@ -17,6 +17,10 @@ PADDING_LABEL = -1
 Batch = tuple[np.ndarray, np.ndarray]
 
 
+class DataError(ValueError):
+    """Images that cannot be read; the message is one line that names the file."""
+
+
 class ImageDataset(abc.ABC):
     """Images with labels, cut in a training and a validation part.
 
@@ -49,7 +53,7 @@ class ImageDataset(abc.ABC):
           Images [B, S, S, 3] in 0..255, uint8 or float32, and labels int32 [B].
 
         Raises:
-          ValueError: for data that cannot be read; one line that names the file.
+          DataError: for data that cannot be read.
         """
 
     @abc.abstractmethod
@@ -63,7 +67,7 @@ class ImageDataset(abc.ABC):
           As `train_batches`.
 
         Raises:
-          ValueError: as `train_batches`.
+          DataError: as `train_batches`.
         """
 
 

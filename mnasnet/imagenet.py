@@ -15,7 +15,7 @@ import numpy as np
 import tensorflow as tf
 
 from mnasnet import image_dataset, preprocessing, tfrecords
-from mnasnet.image_dataset import Batch, ImageDataset
+from mnasnet.image_dataset import Batch, DataError, ImageDataset
 
 NUM_CLASSES = 1000
 _ALL_TRAIN_IMAGES = 1_281_167
@@ -120,7 +120,7 @@ class ImageNet(ImageDataset):
                 return
             except tf.errors.OpError as error:
                 reason = self._find_broken_record(raw.skip(position * batch_size).take(batch_size))
-                raise ValueError(reason or _first_line(error)) from None
+                raise DataError(reason or _first_line(error)) from None
             yield images, labels
 
     def _find_broken_record(self, records: tf.data.Dataset) -> str | None:

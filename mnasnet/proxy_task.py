@@ -79,7 +79,7 @@ class ProxyTask:
 
         Raises:
           TrainingDiverged: for a loss that is not finite; names the step.
-          ValueError: for images that cannot be read; names the file.
+          DataError: for images that cannot be read.
         """
         wall, cpu = time.perf_counter(), time.process_time()
         try:
@@ -99,6 +99,13 @@ class ProxyTask:
             steps=self._num_steps,
             images_per_second=images_per_second,
         )
+
+    def train(self, architecture: Architecture) -> tf_keras.Model:
+        """The network with the weights that `evaluate` gave it; raises as `evaluate` does."""
+        with _graph_optimizers_off():
+            network = self._build(architecture)
+            self._train(network)
+        return network
 
     def _build(self, architecture: Architecture) -> tf_keras.Model:
         name = " ".join([str(self._config.seed), *block_args.encode(architecture.blocks)])
