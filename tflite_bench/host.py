@@ -209,13 +209,15 @@ def _random(tensor: dict, rng: np.random.Generator) -> np.ndarray:
 
 def _quantization(tensors: list[dict]) -> str:
     """Which of to_tflite's quantizations a file has, read off its tensors."""
-    dtypes = {np.dtype(tensor["dtype"]) for tensor in tensors}
-    if np.dtype(np.float16) in dtypes:
+    if any(tensor["dtype"] == np.float16 for tensor in tensors):
         return "float16"
-    if not dtypes & {np.dtype(np.int8), np.dtype(np.uint8)}:
-        return "none"
+    eight_bit = [
+        tensor["quantization_parameters"]
+        for tensor in tensors
+        if tensor["dtype"] in (np.int8, np.uint8)
+        and tensor["quantization_parameters"]["scales"].size
+    ]
     # Weights are quantized symmetrically; activations behind a ReLU never are.
-    activations = any(
-        np.any(tensor["quantization_parameters"]["zero_points"] != 0) for tensor in tensors
-    )
-    return "int8" if activations else "dynamic"
+    if any(np.any(parameters["zero_points"] != 0) for parameters in eight_bit):
+        return "int8"
+    return "dynamic" if eight_bit else "none"
