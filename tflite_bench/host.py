@@ -15,8 +15,6 @@ import time
 from collections.abc import Iterator, Sequence
 from importlib import metadata
 
-import numpy as np
-
 from tflite_bench.chatter import silenced
 from tflite_bench.measurement import Measurement, MeasurementError, from_repeats
 
@@ -131,9 +129,7 @@ class _Stopwatch:
         with self._failures_named("does not load"), silenced():
             self._interpreter = Interpreter(model_content=tflite, num_threads=config.num_threads)
             self._interpreter.allocate_tensors()
-            rng = np.random.default_rng(0)
-            for tensor in self._interpreter.get_input_details():
-                self._interpreter.set_tensor(tensor["index"], _random(tensor, rng))
+            _fill_inputs(self._interpreter)
             self.quantization = _quantization(self._interpreter.get_tensor_details())
 
     def warm_up(self) -> None:
@@ -199,25 +195,30 @@ def cpu_model() -> str:
     return platform.processor() or platform.machine() or "unknown CPU"
 
 
-def _random(tensor: dict, rng: np.random.Generator) -> np.ndarray:
-    """Input for a tensor. What it holds hardly matters; zeros and NaN could make a difference."""
-    dtype = np.dtype(tensor["dtype"])
-    if np.issubdtype(dtype, np.integer):
-        return rng.integers(0, 128, tensor["shape"]).astype(dtype)
-    return rng.uniform(0, 1, tensor["shape"]).astype(dtype)
+def _fill_inputs(interpreter) -> None:
+    """Random inputs. What they hold hardly matters; zeros and NaN could make a difference."""
+    import numpy as np
+
+    rng = np.random.default_rng(0)
+    for tensor in interpreter.get_input_details():
+        if np.issubdtype(tensor["dtype"], np.integer):
+            values = rng.integers(0, 128, tensor["shape"])
+        else:
+            values = rng.uniform(0, 1, tensor["shape"])
+        interpreter.set_tensor(tensor["index"], values.astype(tensor["dtype"]))
 
 
 def _quantization(tensors: list[dict]) -> str:
     """Which of to_tflite's quantizations a file has, read off its tensors."""
-    if any(tensor["dtype"] == np.float16 for tensor in tensors):
+    if any(tensor["dtype"].__name__ == "float16" for tensor in tensors):
         return "float16"
     eight_bit = [
         tensor["quantization_parameters"]
         for tensor in tensors
-        if tensor["dtype"] in (np.int8, np.uint8)
+        if tensor["dtype"].__name__ in ("int8", "uint8")
         and tensor["quantization_parameters"]["scales"].size
     ]
     # Weights are quantized symmetrically; activations behind a ReLU never are.
-    if any(np.any(parameters["zero_points"] != 0) for parameters in eight_bit):
+    if any((parameters["zero_points"] != 0).any() for parameters in eight_bit):
         return "int8"
     return "dynamic" if eight_bit else "none"
