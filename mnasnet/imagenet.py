@@ -9,6 +9,7 @@ are not read here.
 import glob
 import itertools
 import os
+import re
 from collections.abc import Iterator
 
 import numpy as np
@@ -207,5 +208,5 @@ def _why_broken(record) -> str | None:
 
 
 def _first_line(error: tf.errors.OpError) -> str:
-    """The reason in TensorFlow's words, without the node names that follow it."""
-    return str(error.message).splitlines()[0].split(" [Op:")[0]
+    """The reason in TensorFlow's words, without the names of nodes and operations around it."""
+    return re.sub(r"\{\{.*?\}\} | \[Op:.*", "", str(error.message).splitlines()[0])

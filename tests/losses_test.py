@@ -1,14 +1,12 @@
 import numpy as np
 import pytest
+import tensorflow as tf
+
+from mnasnet import losses
+from mnasnet.architectures import from_blocks
+from mnasnet.model import build_model
 
 pytestmark = pytest.mark.tensorflow
-
-tf = pytest.importorskip("tensorflow")
-tf_keras = pytest.importorskip("tf_keras")
-
-from mnasnet import losses  # noqa: E402
-from mnasnet.architectures import from_blocks  # noqa: E402
-from mnasnet.model import build_model  # noqa: E402
 
 
 @pytest.fixture(scope="module")

@@ -7,15 +7,14 @@ import pathlib
 import numpy as np
 import official_golden
 import pytest
+import tensorflow as tf
+
+from mnasnet import losses
+from mnasnet.architectures import get_architecture
+from mnasnet.model import build_model
+from mnasnet.rmsprop import RMSProp
 
 pytestmark = pytest.mark.tensorflow
-
-tf = pytest.importorskip("tensorflow")
-
-from mnasnet import losses  # noqa: E402
-from mnasnet.architectures import get_architecture  # noqa: E402
-from mnasnet.model import build_model  # noqa: E402
-from mnasnet.rmsprop import RMSProp  # noqa: E402
 
 _SHARED = pathlib.Path(os.environ.get("MNASNET_SHARED", "../shared"))
 _FIXTURE = _SHARED / "fixtures" / "official" / "train_default_lr"

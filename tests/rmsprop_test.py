@@ -1,11 +1,10 @@
 import numpy as np
 import pytest
+import tensorflow as tf
+
+from mnasnet.rmsprop import RMSProp
 
 pytestmark = pytest.mark.tensorflow
-
-tf = pytest.importorskip("tensorflow")
-
-from mnasnet.rmsprop import RMSProp  # noqa: E402
 
 
 def test_two_steps_are_what_one_works_out_by_hand():
