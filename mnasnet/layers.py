@@ -34,8 +34,8 @@ def dense_kernel_initializer() -> tf_keras.initializers.Initializer:
 class NormalizeImages(tf_keras.layers.Layer):
     """Images [B, H, W, 3] in 0..255 -> the same, by ImageNet's mean and standard deviation.
 
-    For inference it is a 1x1 convolution with a diagonal kernel: a phone runs that for nothing,
-    where a subtraction and a division cost 7 % of MnasNet-A1.
+    For inference it is a 1x1 convolution with a diagonal kernel, which costs TFLite less than 1 %
+    of MnasNet-A1's time; a product and a sum cost a tenth (measured on one x86 core).
     """
 
     def call(self, inputs, training=None):

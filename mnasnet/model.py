@@ -13,6 +13,7 @@ it is between bottlenecks, and a block of any operation can take another's place
 """
 
 import numbers
+import re
 
 import tensorflow as tf
 import tf_keras
@@ -56,7 +57,8 @@ def build_model(
       dropout_rate: before the classifier; None takes the architecture's, 0 means no dropout.
 
     Returns:
-      A functional model that saves and loads as .keras.
+      A functional model that saves and loads as .keras. It has the architecture's name, with
+      underscores for what TensorFlow does not take in one.
 
     Raises:
       ValueError: for an argument that is impossible; the message has its value.
@@ -82,7 +84,7 @@ def build_model(
     logits = tf_keras.layers.Dense(
         num_classes, kernel_initializer=dense_kernel_initializer(), name="head/logits"
     )(x)
-    return tf_keras.Model(images, logits, name=architecture.name)
+    return tf_keras.Model(images, logits, name=_scope_name(architecture.name))
 
 
 def endpoints(model: tf_keras.Model) -> dict[str, tf.Tensor]:
@@ -123,6 +125,11 @@ def endpoints(model: tf_keras.Model) -> dict[str, tf.Tensor]:
     found["global_pool"] = found[names[-1]]
     found["head"] = model.get_layer("head/logits").output
     return found
+
+
+def _scope_name(name: str) -> str:
+    scope = re.sub(r"[^A-Za-z0-9_.-]", "_", name)
+    return scope if re.match(r"[A-Za-z0-9.]", scope) else f"network{scope}"
 
 
 def _block_outputs(name: str, layers: list[tf_keras.layers.Layer]) -> dict[str, tf.Tensor]:

@@ -264,6 +264,17 @@ def test_a_model_comes_back_from_a_keras_file(tmp_path):
     assert list(endpoints(loaded)) == list(endpoints(model))
 
 
+@pytest.mark.parametrize(
+    ("name", "model_name"),
+    [("mnasnet-a1", "mnasnet-a1"), ("trial 12/é", "trial_12__"), ("_mine", "network_mine")],
+)
+def test_names_of_any_letters_make_networks_that_run_in_graphs(name, model_name):
+    architecture = from_blocks(["r1_k3_s22_e1_i32_o8"], name=name)
+    model = build_model(architecture, num_classes=2, image_size=8)
+    assert model.name == model_name
+    assert tf.function(model)(_images(1, 8)).shape == (1, 2)
+
+
 def test_endpoints_of_a_foreign_model_are_refused():
     inputs = tf_keras.Input((4, 4, 3))
     foreign = tf_keras.Model(inputs, tf_keras.layers.ReLU()(inputs), name="foreign")
