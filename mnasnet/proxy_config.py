@@ -6,6 +6,7 @@ import math
 from mnasnet import recipe
 
 _BATCH_NORM_MOMENTUM = 0.99
+_IMAGENET_CLASSES = 1000
 _STEPS_AVERAGED = 10  # as a share of training: statistics reach back over a tenth of the steps
 
 
@@ -83,3 +84,13 @@ def batch_norm_momentum(num_steps: int) -> float:
     initial values at the end: the statistics reach back over the last tenth of the steps.
     """
     return min(_BATCH_NORM_MOMENTUM, max(0.0, 1 - _STEPS_AVERAGED / num_steps))
+
+
+def classifier_scale(num_classes: int) -> float:
+    """Factor for the classifier's initial weights.
+
+    Differs from the official code, where they are uniform in +-1 / sqrt(num_classes): with 10
+    classes that makes logits of some +-5 before anything is learned, which a short training spends
+    an epoch on undoing. Here they are what they would be with ImageNet's 1,000 classes.
+    """
+    return math.sqrt(num_classes / _IMAGENET_CLASSES)

@@ -119,6 +119,8 @@ class ProxyTask:
         for layer in network.submodules:
             if isinstance(layer, tf_keras.layers.BatchNormalization):
                 layer.momentum = proxy_config.batch_norm_momentum(self._num_steps)
+        kernel = network.get_layer("head/logits").kernel
+        kernel.assign(kernel * proxy_config.classifier_scale(self._dataset.num_classes))
         return network
 
     def _train(self, network: tf_keras.Model) -> float:
