@@ -51,8 +51,8 @@ def run(main: Callable[[], int | None], argv: list[str] | None = None) -> None:
     """
     argv = sys.argv if argv is None else argv
     logging.use_absl_handler()
-    # TensorFlow's start-up messages (no GPU here, for one) would stand between the lines that people
-    # came to read; what really fails comes as an exception.
+    # TensorFlow's start-up messages (no GPU here, for one) would stand between the lines that
+    # people came to read; what really fails comes as an exception.
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
     if _HELP.intersection(argv[1:]):
         _print_help(argv[0], everything=bool({"--helpfull", "-helpfull"} & set(argv)))
