@@ -71,7 +71,9 @@ class ImageNet(ImageDataset):
         def records(file_index, _):
             return self._records(file_index).skip(self._held_out_of(file_index))
 
-        raw = self._interleave(file_order, records).shuffle(_SHUFFLE_BUFFER, seed=shuffle_seed)
+        raw = self._interleave(file_order, records).shuffle(
+            _SHUFFLE_BUFFER, seed=shuffle_seed, reshuffle_each_iteration=False
+        )
 
         def decode(position, file_index_and_record):
             jpeg, label = _parse(file_index_and_record[1])
