@@ -12,6 +12,7 @@ of this project, also those of `*_flags.py`. Nothing here imports TensorFlow.
 """
 
 import contextlib
+import logging as python_logging
 import os
 import sys
 from collections.abc import Callable, Iterator
@@ -54,6 +55,7 @@ def run(main: Callable[[], int | None], argv: list[str] | None = None) -> None:
     # TensorFlow's start-up messages (no GPU here, for one) would stand between the lines that
     # people came to read; what really fails comes as an exception.
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
+    python_logging.getLogger("tensorflow").setLevel(python_logging.ERROR)
     if _HELP.intersection(argv[1:]):
         _print_help(argv[0], everything=bool({"--helpfull", "-helpfull"} & set(argv)))
         sys.exit(0)
