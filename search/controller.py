@@ -6,27 +6,41 @@ import numpy as np
 import tensorflow as tf
 
 from search.policy import LSTMPolicy, entropy
+from search.reward_model import RewardModel
 from search.search_space import SearchSpace
 from search.trial_memory import TrialMemory
 
 
 @dataclasses.dataclass(frozen=True)
 class ControllerConfig:
-    """What the controller is; see docs/controller.md for what each field gives.
+    """What the controller is; docs/controller.md says what each field gives.
 
     Attributes:
       units: width of the LSTM and of its embeddings.
       uniform_mixture: probability in [0, 1) with which a decision is taken uniformly.
-      resampling_tries: how often a network whose reward is known already is drawn anew; 0 proposes
-        it again.
+      resampling_tries: how often more networks are drawn when too few of them are new; 0 proposes
+        known ones again.
+      candidates: how many networks the policy draws for a batch, of which the reward model picks
+        those to propose; 0 does without a reward model.
     """
 
     units: int = 100
     uniform_mixture: float = 0.05
     resampling_tries: int = 20
+    candidates: int = 512
+
+    def __post_init__(self):
+        if self.units < 1:
+            raise ValueError(f"units must be at least 1, got {self.units}")
+        if not 0 <= self.uniform_mixture < 1:
+            raise ValueError(f"uniform_mixture must be in [0, 1), got {self.uniform_mixture}")
+        for name in ("resampling_tries", "candidates"):
+            if getattr(self, name) < 0:
+                raise ValueError(f"{name} must be 0 or more, got {getattr(self, name)}")
 
 
-PAPER_CONTROLLER = ControllerConfig(uniform_mixture=0.0, resampling_tries=0)
+# NASNet's controller: the LSTM's own samples, repeats included.
+PAPER_CONTROLLER = ControllerConfig(uniform_mixture=0.0, resampling_tries=0, candidates=0)
 
 
 @dataclasses.dataclass(frozen=True)
@@ -45,15 +59,29 @@ class SampleBatch:
     def __len__(self) -> int:
         return len(self.tokens)
 
+    def __getitem__(self, rows) -> "SampleBatch":
+        """The networks of these rows: a slice, positions or a mask."""
+        return SampleBatch(self.tokens[rows], self.log_probs[rows])
+
+    def __add__(self, other: "SampleBatch") -> "SampleBatch":
+        return SampleBatch(
+            np.concatenate([self.tokens, other.tokens]),
+            np.concatenate([self.log_probs, other.log_probs]),
+        )
+
 
 class Controller:
     """NASNet's recurrent controller over a search space.
 
+    The LSTM proposes, and all that is proposed was sampled from it. Differs from NASNet's, where
+    `ControllerConfig` says so: the controller remembers the trials it was told of, so as not to
+    propose them again, and lets a model of their rewards choose among the LSTM's samples.
+
     Args:
       space: what is to be decided.
       config: see there.
-      seed: of the initial weights and of all sampling. Sample number i depends on the seed, i and
-        the weights alone.
+      seed: of the initial weights and of all sampling. The i-th sampling depends on the seed, i,
+        the weights and what is remembered, nothing else.
     """
 
     def __init__(
@@ -63,14 +91,15 @@ class Controller:
         num_choices = [len(decision.choices) for decision in space.decisions]
         self.policy = LSTMPolicy(num_choices, config.units, config.uniform_mixture, seed)
         self.memory = TrialMemory(num_choices)
+        self.reward_model = RewardModel(num_choices)
         self._draws = 0
-        self._traced_draw = tf.function(self.policy.sample, reduce_retracing=False)
+        self._traced_sample = tf.function(self.policy.sample, reduce_retracing=False)
         self._traced_distributions = tf.function(self.policy.distributions, reduce_retracing=False)
 
     def sample(self, n: int) -> SampleBatch:
         """Proposes n networks.
 
-        Networks that `PPOLearner.step` was told of before are proposed again only when
+        Those that `PPOLearner.step` was told of, or twice the same, are among them only when
         `resampling_tries` draws brought too few others, as happens in small spaces.
 
         Raises:
@@ -78,52 +107,86 @@ class Controller:
         """
         if n < 1:
             raise ValueError(f"{n} samples asked for, at least 1 is needed")
-        tokens, log_probs = self._draw(n)
+        choose = self.config.candidates and self.reward_model.ready
+        size = max(self.config.candidates, 2 * n) if choose else n
+        pool = self.draw(size)
+        if not self.config.resampling_tries:
+            return pool[:n]
+        enough = min(n, self.space.size - len(self.memory))
+        fresh = self.memory.fresh(pool.tokens)
         for _ in range(self.config.resampling_tries):
-            known = self.memory.known(tokens)
-            if not known.any():
+            if fresh.sum() >= enough:
                 break
-            fresh_tokens, fresh_log_probs = self._draw(n)
-            tokens[known], log_probs[known] = fresh_tokens[known], fresh_log_probs[known]
-        return SampleBatch(tokens, log_probs)
+            pool = pool + self.draw(size)
+            fresh = self.memory.fresh(pool.tokens)
+        repeats = pool[~fresh]
+        pool = pool[fresh]
+        if choose and len(pool) > n:
+            pool = pool[self._most_promising(pool.tokens, n)]
+        return (pool + repeats)[:n]
+
+    def draw(self, n: int) -> SampleBatch:
+        """Samples of the policy as it is, n of them, whatever is known of them."""
+        self._draws += 1
+        seed = tf.constant([self.seed, self._draws], tf.int64)
+        tokens, log_probs = self._traced_sample(padded_size(n), seed)
+        return SampleBatch(tokens.numpy()[:n], log_probs.numpy()[:n])
+
+    def remember(self, tokens: np.ndarray, rewards: np.ndarray) -> None:
+        """Takes in the rewards [n] of networks [n, T]."""
+        self.memory.add(tokens, rewards)
+        if self.config.candidates:
+            self.reward_model.fit(self.memory.tokens, self.memory.rewards)
+
+    def _most_promising(self, tokens, n):
+        """Positions [n] of the networks to try: Thompson sampling.
+
+        Each is the best network of one sample of what the rewards may be, given those known, so
+        that a network is picked as often as it may be the best one.
+        """
+        rng = np.random.default_rng([self.seed, self._draws])
+        picked = []
+        for scores in self.reward_model.draw(tokens, n, rng):
+            scores[picked] = -np.inf
+            picked.append(int(scores.argmax()))
+        return picked
 
     def probabilities(self, num_samples: int = 512) -> list[np.ndarray]:
         """What each decision has converged to: its mean distribution, a list of float32 [K_t]."""
-        seed = tf.constant([self.seed, -1], tf.int32)
-        tokens, _ = self._traced_draw(padded_size(num_samples), seed)
-        mean = np.exp(self._traced_distributions(tokens).numpy()).mean(axis=0)
+        mean = np.exp(self._distributions(num_samples)).mean(axis=0)
         return [row[:count] for row, count in zip(mean, self.policy.num_choices, strict=True)]
 
     def entropy(self, num_samples: int = 512) -> float:
-        """Entropy of a whole network's distribution in nats; log of the space's size at most."""
-        tokens, _ = self._traced_draw(
-            padded_size(num_samples), tf.constant([self.seed, -1], tf.int32)
-        )
-        return float(
-            tf.reduce_sum(entropy(self._traced_distributions(tokens)), axis=-1).numpy().mean()
-        )
+        """Entropy of the policy in nats, the logarithm of the space's size at most."""
+        return float(entropy(self._distributions(num_samples)).numpy().sum(axis=1).mean())
+
+    def _distributions(self, num_samples):
+        """Log-probabilities [n, T, K] along samples that no proposal is taken from."""
+        seed = tf.constant([self.seed, -1], tf.int64)
+        tokens, _ = self._traced_sample(padded_size(num_samples), seed)
+        return self._traced_distributions(tokens).numpy()
 
     def state(self) -> dict[str, np.ndarray]:
         """Everything that the next samples depend on, as arrays."""
         state = {f"weights/{name}": w.numpy() for name, w in self.policy.weights.items()}
-        state |= {f"memory/{name}": array for name, array in self.memory.state().items()}
+        for part in ("memory", "reward_model"):
+            state |= {f"{part}/{name}": a for name, a in getattr(self, part).state().items()}
         return state | {"draws": np.array(self._draws), "seed": np.array(self.seed)}
 
     def restore(self, state: dict[str, np.ndarray]) -> None:
         """Goes on from `state()` of a controller of the same space and config."""
         for name, weight in self.policy.weights.items():
             weight.assign(state[f"weights/{name}"])
-        self.memory.restore(
-            {k.removeprefix("memory/"): v for k, v in state.items() if k.startswith("memory/")}
+        self.memory.restore(_part(state, "memory/"))
+        self.reward_model.restore(
+            _part(state, "reward_model/"), self.memory.tokens, self.memory.rewards
         )
         self._draws, self.seed = int(state["draws"]), int(state["seed"])
 
-    def _draw(self, n: int) -> tuple[np.ndarray, np.ndarray]:
-        """Samples of the policy as it is: tokens [n, T], log-probabilities [n, T]."""
-        self._draws += 1
-        seed = tf.constant([self.seed, self._draws], tf.int32)
-        tokens, log_probs = self._traced_draw(padded_size(n), seed)
-        return tokens.numpy()[:n], log_probs.numpy()[:n]
+
+def _part(state, prefix):
+    """The arrays whose names begin with prefix, without it."""
+    return {k.removeprefix(prefix): v for k, v in state.items() if k.startswith(prefix)}
 
 
 def padded_size(n: int) -> int:

@@ -12,6 +12,7 @@ import tf_keras
 
 from search.controller import Controller, SampleBatch, padded_size
 from search.policy import entropy
+from search.reward_model import normal_scores
 
 
 @dataclasses.dataclass(frozen=True)
@@ -28,6 +29,10 @@ class PPOConfig:
       elite_size: how many of the best networks so far are imitated (priority queue training,
         arXiv 1801.03526); 0 for none.
       elite_weight: of that imitation in the loss.
+      imagined_rounds: gradient steps per batch on networks that are not evaluated but rewarded by
+        the controller's reward model (as in DyNA-PPO, Angermueller et al., ICLR 2020); 0 for none,
+        and none where the controller has no reward model.
+      imagined_batch: networks in each of those.
     """
 
     learning_rate: float = 1e-3
@@ -38,18 +43,36 @@ class PPOConfig:
     baseline_decay: float = 0.95
     elite_size: int = 10
     elite_weight: float = 0.2
+    imagined_rounds: int = 20
+    imagined_batch: int = 32
 
     def __post_init__(self):
         if self.advantages not in ("rank", "moving_average"):
             raise ValueError(
                 f"unknown advantages {self.advantages!r}, known are rank, moving_average"
             )
+        if not self.learning_rate > 0:
+            raise ValueError(f"learning_rate must be above 0, got {self.learning_rate}")
+        if not 0 < self.clip_range < 1:
+            raise ValueError(f"clip_range must be in (0, 1), got {self.clip_range}")
+        if not 0 <= self.baseline_decay < 1:
+            raise ValueError(f"baseline_decay must be in [0, 1), got {self.baseline_decay}")
+        for name in ("epochs", "imagined_batch"):
+            if getattr(self, name) < 1:
+                raise ValueError(f"{name} must be at least 1, got {getattr(self, name)}")
+        for name in ("entropy_weight", "elite_size", "elite_weight", "imagined_rounds"):
+            if getattr(self, name) < 0:
+                raise ValueError(f"{name} must be 0 or more, got {getattr(self, name)}")
 
 
 # NASNet's settings (arXiv 1707.07012, appendix A.1), with the clip range and the epochs that PPO's
 # own paper uses; MnasNet gives none of them.
 PAPER_PPO = PPOConfig(
-    learning_rate=3.5e-4, entropy_weight=1e-5, advantages="moving_average", elite_size=0
+    learning_rate=3.5e-4,
+    entropy_weight=1e-5,
+    advantages="moving_average",
+    elite_size=0,
+    imagined_rounds=0,
 )
 
 
@@ -107,8 +130,10 @@ class PPOLearner:
           rewards: float32 [n], on any scale.
 
         Returns:
-          Metrics: reward, best_reward, entropy, approx_kl, clip_fraction, distinct_networks,
-          learning_rate.
+          Metrics: the batch's mean reward; best_reward of all; entropy in nats before the step;
+          approx_kl of a network in nats and clip_fraction, both at the last epoch on the batch;
+          distinct_networks told so far; foresight, the correlation of the batch's rewards with
+          what the reward model predicted for them (0 where there is none); learning_rate.
 
         Raises:
           ValueError: for rewards of another number than the batch, or that are not finite.
@@ -118,27 +143,49 @@ class PPOLearner:
             raise ValueError(f"rewards of shape {rewards.shape} for {len(batch)} networks")
         if not np.isfinite(rewards).all():
             raise ValueError(f"rewards must be finite, got {rewards[~np.isfinite(rewards)][0]}")
+        foresight = self._foresight(batch, rewards)
+        self.controller.remember(batch.tokens, rewards)
+        measures = self._learn(batch, self._advantages(rewards), self.config.epochs)
+        first, last = measures[0], measures[-1]
+        self._imagine()
         memory = self.controller.memory
-        memory.add(batch.tokens, rewards)
-        advantages = self._advantages(rewards)
-        elite = memory.best(self.config.elite_size)
-        inputs = (
-            *_pad(batch.tokens, batch.log_probs, advantages, np.ones(len(batch), np.float32)),
-            *_pad(elite, np.ones(len(elite), np.float32)),
-        )
-        for epoch in range(self.config.epochs):
-            measures = self._traced_update(*inputs)
-            if epoch == 0:
-                first = measures
         return {
             "reward": float(rewards.mean()),
             "best_reward": float(memory.rewards.max()),
             "entropy": float(first["entropy"]),
-            "approx_kl": float(measures["approx_kl"]),
-            "clip_fraction": float(measures["clip_fraction"]),
+            "approx_kl": float(last["approx_kl"]),
+            "clip_fraction": float(last["clip_fraction"]),
             "distinct_networks": float(len(memory)),
+            "foresight": foresight,
             "learning_rate": float(self.config.learning_rate),
         }
+
+    def _learn(self, batch, advantages, epochs):
+        """PPO's gradient steps; the measures of each, taken before it."""
+        elite = self.controller.memory.best(self.config.elite_size)
+        present = np.ones(len(batch), np.float32)
+        rows = _pad(padded_size(len(batch)), batch.tokens, batch.log_probs, advantages, present)
+        rows += _pad(self.config.elite_size, elite, np.ones(len(elite), np.float32))
+        return [self._traced_update(*rows) for _ in range(epochs)]
+
+    def _imagine(self):
+        """PPO on networks that nobody evaluates, rewarded by what the model hopes of them."""
+        model = self.controller.reward_model
+        if not model.ready:
+            return
+        for _ in range(self.config.imagined_rounds):
+            imagined = self.controller.draw(self.config.imagined_batch)
+            mean, deviation = model.predict(imagined.tokens)
+            self._learn(imagined, rank_advantages(mean + deviation), epochs=1)
+
+    def _foresight(self, batch, rewards):
+        """Correlation of the model's predictions with the scores of rewards it did not know."""
+        model = self.controller.reward_model
+        if not model.ready or rewards.max() == rewards.min():
+            return 0.0
+        predicted, _ = model.predict(batch.tokens)
+        correlation = np.corrcoef(predicted, normal_scores(rewards))[0, 1]
+        return float(np.nan_to_num(correlation))
 
     def _advantages(self, rewards):
         if self.config.advantages == "rank":
@@ -153,15 +200,17 @@ class PPOLearner:
     def _update(self, tokens, old_log_probs, advantages, weights, elite, elite_weights):
         """One gradient step; rows of weight 0 are padding."""
         policy, config = self.controller.policy, self.config
+        n = len(old_log_probs)
         with tf.GradientTape() as tape:
-            distributions = policy.distributions(tokens)
-            log_ratio = policy.log_probs(tokens, distributions) - old_log_probs
+            everything = tf.concat([tokens, elite], axis=0)  # one pass of the LSTM
+            distributions = policy.distributions(everything)
+            log_probs = policy.log_probs(everything, distributions)
+            log_ratio = log_probs[:n] - old_log_probs
             surrogate = clipped_surrogate(log_ratio, advantages, config.clip_range)
-            entropies = entropy(distributions)
+            entropies = entropy(distributions[:n])
             loss = -_weighted_mean(surrogate + config.entropy_weight * entropies, weights)
             if config.elite_size:
-                likelihood = policy.log_probs(elite, policy.distributions(elite))
-                loss -= config.elite_weight * _weighted_mean(likelihood, elite_weights)
+                loss -= config.elite_weight * _weighted_mean(log_probs[n:], elite_weights)
         gradients = tape.gradient(loss, self._variables)
         self._optimizer.apply_gradients(zip(gradients, self._variables, strict=True))
         steps = len(policy.num_choices)
@@ -188,7 +237,6 @@ def _weighted_mean(values, weights):
     return tf.reduce_sum(tf.reduce_mean(values, axis=1) * weights) / tf.reduce_sum(weights)
 
 
-def _pad(*arrays):
-    """Zero rows up to `padded_size`, so that few batch sizes are traced."""
-    n = len(arrays[0])
-    return [np.pad(a, [(0, padded_size(n) - n)] + [(0, 0)] * (a.ndim - 1)) for a in arrays]
+def _pad(size, *arrays):
+    """Zero rows up to size, so that few batch sizes are traced."""
+    return [np.pad(a, [(0, size - len(a))] + [(0, 0)] * (a.ndim - 1)) for a in arrays]

@@ -22,17 +22,19 @@ class TrialMemory:
 
     def add(self, tokens: np.ndarray, rewards: np.ndarray) -> None:
         """Remembers tokens [n, T] with rewards [n]."""
-        new = []
-        for position, key in enumerate(_keys(tokens)):
-            if key not in self._known:
-                self._known.add(key)
-                new.append(position)
+        new = self.fresh(tokens)
+        self._known.update(_keys(tokens))
         self.tokens = np.concatenate([self.tokens, np.asarray(tokens, np.int32)[new]])
         self.rewards = np.concatenate([self.rewards, np.asarray(rewards, np.float32)[new]])
 
-    def known(self, tokens: np.ndarray) -> np.ndarray:
-        """Which of tokens [n, T] were told before, bool [n]."""
-        return np.array([key in self._known for key in _keys(tokens)], bool)
+    def fresh(self, tokens: np.ndarray) -> np.ndarray:
+        """Which of tokens [n, T] were not told before, nor come earlier in tokens; bool [n]."""
+        seen: set[bytes] = set()
+        fresh = []
+        for key in _keys(tokens):
+            fresh.append(key not in self._known and key not in seen)
+            seen.add(key)
+        return np.array(fresh, bool)
 
     def best(self, count: int) -> np.ndarray:
         """Tokens [min(count, len), T] of the highest rewards; of equals the older first."""

@@ -127,4 +127,5 @@ def test_a_restored_controller_and_learner_go_on_as_if_never_stopped(tmp_path):
 
 
 def test_the_paper_setting_may_repeat_networks_and_mixes_nothing_in():
-    assert ControllerConfig(units=100, uniform_mixture=0.0, resampling_tries=0) == PAPER_CONTROLLER
+    expected = ControllerConfig(units=100, uniform_mixture=0.0, resampling_tries=0, candidates=0)
+    assert expected == PAPER_CONTROLLER
