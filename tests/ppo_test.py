@@ -1,3 +1,5 @@
+import itertools
+
 import numpy as np
 import pytest
 
@@ -107,6 +109,71 @@ def test_the_planted_best_network_is_found():
         batch = controller.sample(20)
         metrics = learner.step(batch, (batch.tokens == planted).mean(axis=1))
     assert metrics["best_reward"] == 1
+
+
+def test_imagination_moves_the_policy_towards_what_the_model_predicts():
+    controller = Controller(space_of(*[3] * 8))
+    config = PPOConfig(elite_size=0, epochs=1, learning_rate=1e-6, imagined_rounds=0)
+    batch = controller.sample(40)
+    PPOLearner(controller, config).step(batch, (batch.tokens == 1).sum(axis=1))
+    before = np.mean([row[1] for row in controller.probabilities()])
+    imagining = PPOLearner(controller, PPOConfig(elite_size=0))
+    imagining._imagine()
+    after = np.mean([row[1] for row in controller.probabilities()])
+    assert before == pytest.approx(1 / 3, abs=0.03)
+    assert after > before + 0.1
+
+
+@pytest.mark.parametrize("batch_size", [1, 3, 100])
+def test_batches_of_any_size_teach(batch_size):
+    controller = Controller(space_of(*[3] * 6))
+    learner = PPOLearner(controller)
+    for _ in range(max(1, 60 // batch_size)):
+        batch = controller.sample(batch_size)
+        metrics = learner.step(batch, (batch.tokens == 2).mean(axis=1))
+    assert metrics["distinct_networks"] == max(60, batch_size)
+    assert all(row.argmax() == 2 for row in controller.probabilities())
+
+
+def test_a_batch_sampled_before_the_last_step_still_teaches():
+    controller = Controller(space_of(*[3] * 8))
+    learner = PPOLearner(controller)
+    early, late = controller.sample(20), controller.sample(20)
+    assert (early.tokens != late.tokens).any()
+    learner.step(late, np.arange(20))
+    metrics = learner.step(early, np.arange(20))
+    assert metrics["approx_kl"] > 0 and np.isfinite(list(metrics.values())).all()
+
+
+def test_infeasible_networks_far_below_the_others_do_not_drown_them():
+    planted = np.array([2, 0, 1, 2, 1, 0, 0, 2])
+    controller = Controller(space_of(*[3] * 8))
+    learner = PPOLearner(controller)
+    for _ in range(15):
+        batch = controller.sample(20)
+        rewards = (batch.tokens == planted).mean(axis=1)
+        rewards[batch.tokens[:, 0] == batch.tokens[:, 1]] = -1e6
+        metrics = learner.step(batch, rewards)
+    assert metrics["best_reward"] == 1
+
+
+def test_on_a_table_it_beats_random_search_at_equal_evaluations():
+    """3^6 networks, 60 of which are evaluated; effects of choices, of pairs, and chance."""
+    tokens = np.array(list(itertools.product(range(3), repeat=6)))
+    gains = []
+    for seed in range(10):
+        rng = np.random.default_rng(seed)
+        rewards = rng.normal(0, 1, (6, 3))[np.arange(6), tokens].sum(axis=1)
+        rewards += rng.normal(0, 0.7, (3, 3))[tokens[:, 0], tokens[:, 3]]
+        rewards += rng.normal(0, 0.3, 729)
+        controller = Controller(space_of(*[3] * 6), seed=seed)
+        learner = PPOLearner(controller)
+        for _ in range(6):
+            batch = controller.sample(10)
+            metrics = learner.step(batch, rewards[batch.tokens @ 3 ** np.arange(6)[::-1]])
+        by_chance = np.mean([rng.choice(rewards, 60, replace=False).max() for _ in range(500)])
+        gains.append(metrics["best_reward"] - by_chance)
+    assert np.mean(gains) > 0.3 and np.sum(np.array(gains) > 0) >= 8
 
 
 def test_the_paper_setting_learns_a_planted_choice():
