@@ -1,9 +1,26 @@
+import random
+import signal
 import subprocess
 import sys
+import time
 
 import pytest
 
+from search.trials import TrialStore
+
 pytestmark = pytest.mark.tensorflow
+
+# Digits at 16 px for an epoch: the real thing, as short as it gets.
+SEARCH = (
+    "--dataset=digits",
+    "--proxy_epochs=1",
+    "--proxy_image_size=16",
+    "--proxy_batch_size=128",
+    "--latency=estimate:pixel1",
+    "--references=",
+    "--batch_size=3",
+    "--max_trials=7",
+)
 
 
 def start(*arguments):
@@ -19,6 +36,40 @@ def run(*arguments):
     process = start(*arguments)
     out, err = process.communicate(timeout=300)
     return process.returncode, out, err
+
+
+def rows(workdir):
+    store = TrialStore(workdir / "search.sqlite", read_only=True)
+    return [
+        (t.trial, t.tokens, t.network, t.measured.accuracy, t.measured.latency_ms, t.reward)
+        for t in store.trials()
+    ]
+
+
+def test_a_search_killed_four_times_equals_one_left_alone(tmp_path):
+    status, _, err = run(*SEARCH, f"--workdir={tmp_path / 'alone'}")
+    assert (status, err) == (0, "")
+    moments = random.Random(20180731)
+    for _ in range(4):
+        process = start(*SEARCH, f"--workdir={tmp_path / 'killed'}")
+        time.sleep(moments.uniform(5, 14))
+        process.send_signal(signal.SIGKILL)
+        process.communicate()
+    status, out, _ = run(*SEARCH, f"--workdir={tmp_path / 'killed'}")
+    assert status == 0
+    assert "Best network" in out
+    assert len(rows(tmp_path / "alone")) == 7
+    assert rows(tmp_path / "killed") == rows(tmp_path / "alone")
+    assert (tmp_path / "killed" / "best.tflite").stat().st_size > 100_000
+    assert (tmp_path / "killed" / "report.html").exists()
+
+    # The same command once more finds nothing to do; other settings are refused.
+    status, out, _ = run(*SEARCH, f"--workdir={tmp_path / 'killed'}")
+    assert (status, "Nothing was left to do: all 7 trials" in out) == (0, True)
+    status, _, err = run(*SEARCH, "--seed=5", f"--workdir={tmp_path / 'killed'}")
+    assert status == 2
+    assert "search.seed is 0 there, 5 now" in err
+    assert len(err.splitlines()) == 1
 
 
 @pytest.mark.parametrize(
