@@ -10,6 +10,8 @@ from tflite_bench import host
 from tflite_bench.host import HostClock, HostConfig, cpu_model
 from tflite_bench.measurement import MeasurementError
 
+pytestmark = pytest.mark.tensorflow
+
 TESTDATA = pathlib.Path(__file__).parent / "testdata"
 SMALL = (TESTDATA / "conv_8px.tflite").read_bytes()
 # 256 times the multiply-adds of SMALL.

@@ -8,6 +8,8 @@ import sys
 
 import pytest
 
+pytestmark = pytest.mark.tensorflow
+
 ROOT = pathlib.Path(__file__).parent.parent
 TESTDATA = ROOT / "tests" / "testdata"
 SMALL, LARGE = TESTDATA / "conv_8px.tflite", TESTDATA / "conv_128px.tflite"
