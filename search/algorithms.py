@@ -5,6 +5,8 @@ from typing import Protocol
 
 import numpy as np
 
+from search.hyperparameters import ControllerConfig, PPOConfig
+from search.sample_batch import SampleBatch
 from search.search_space import SearchSpace
 
 
@@ -14,10 +16,10 @@ class Algorithm(Protocol):
     What it proposes depends on its seed and on what it was told, nothing else.
     """
 
-    def sample(self, n: int):
-        """A batch of n proposals with `tokens` int32 [n, T]."""
+    def sample(self, n: int) -> SampleBatch:
+        """A batch of n proposals."""
 
-    def step(self, batch, rewards: np.ndarray) -> dict[str, float]:
+    def step(self, batch: SampleBatch, rewards: np.ndarray) -> dict[str, float]:
         """Learns from a sampled batch and its rewards float32 [n]; returns metrics."""
 
     def probabilities(self) -> list[np.ndarray]:
@@ -35,18 +37,24 @@ class PPO:
 
     Args:
       space: what is to be decided.
-      controller: a ControllerConfig; the default one where None.
-      ppo: a PPOConfig; the default one where None.
+      controller: see there.
+      ppo: see there.
       seed: of weights and samples.
     """
 
-    def __init__(self, space: SearchSpace, controller=None, ppo=None, seed: int = 0):
+    def __init__(
+        self,
+        space: SearchSpace,
+        controller: ControllerConfig = ControllerConfig(),
+        ppo: PPOConfig = PPOConfig(),
+        seed: int = 0,
+    ):
         # Imported here: TensorFlow takes seconds, and a reader of this module may not need it.
-        from search.controller import Controller, ControllerConfig
-        from search.ppo import PPOConfig, PPOLearner
+        from search.controller import Controller
+        from search.ppo import PPOLearner
 
-        self._controller = Controller(space, controller or ControllerConfig(), seed)
-        self._learner = PPOLearner(self._controller, ppo or PPOConfig())
+        self._controller = Controller(space, controller, seed)
+        self._learner = PPOLearner(self._controller, ppo)
         self.sample = self._controller.sample
         self.step = self._learner.step
         self.probabilities = self._controller.probabilities
@@ -73,17 +81,15 @@ class RandomSearch:
         del controller, ppo
         self._space, self._seed, self._batches = space, seed, 0
 
-    def sample(self, n: int):
+    def sample(self, n: int) -> SampleBatch:
         """See Algorithm."""
-        from search.controller import SampleBatch
-
         rng = np.random.default_rng([self._seed, self._batches])
         self._batches += 1
         tokens = self._space.sample_uniform(rng, n)
         log_probs = -np.log([len(decision.choices) for decision in self._space.decisions])
         return SampleBatch(tokens, np.tile(log_probs.astype(np.float32), (n, 1)))
 
-    def step(self, batch, rewards: np.ndarray) -> dict[str, float]:
+    def step(self, batch: SampleBatch, rewards: np.ndarray) -> dict[str, float]:
         """See Algorithm; learns nothing."""
         return {"reward": float(np.mean(rewards)), "entropy": float(np.log(self._space.size))}
 

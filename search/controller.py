@@ -1,73 +1,16 @@
 """The controller: proposes networks of a search space, and remembers what it was told of them."""
 
-import dataclasses
-
 import numpy as np
 import tensorflow as tf
 
+from search.hyperparameters import PAPER_CONTROLLER, ControllerConfig
 from search.policy import LSTMPolicy, entropy
 from search.reward_model import RewardModel
+from search.sample_batch import SampleBatch
 from search.search_space import SearchSpace
 from search.trial_memory import TrialMemory
 
-
-@dataclasses.dataclass(frozen=True)
-class ControllerConfig:
-    """What the controller is; docs/controller.md says what each field gives.
-
-    Attributes:
-      units: width of the LSTM and of its embeddings.
-      uniform_mixture: probability in [0, 1) with which a decision is taken uniformly.
-      resampling_tries: how often more networks are drawn when too few of them are new; 0 proposes
-        known ones again.
-      candidates: how many networks the policy draws for a batch, of which the reward model picks
-        those to propose; 0 does without a reward model.
-    """
-
-    units: int = 100
-    uniform_mixture: float = 0.05
-    resampling_tries: int = 20
-    candidates: int = 512
-
-    def __post_init__(self):
-        if self.units < 1:
-            raise ValueError(f"units must be at least 1, got {self.units}")
-        if not 0 <= self.uniform_mixture < 1:
-            raise ValueError(f"uniform_mixture must be in [0, 1), got {self.uniform_mixture}")
-        for name in ("resampling_tries", "candidates"):
-            if getattr(self, name) < 0:
-                raise ValueError(f"{name} must be 0 or more, got {getattr(self, name)}")
-
-
-# NASNet's controller: the LSTM's own samples, repeats included.
-PAPER_CONTROLLER = ControllerConfig(uniform_mixture=0.0, resampling_tries=0, candidates=0)
-
-
-@dataclasses.dataclass(frozen=True)
-class SampleBatch:
-    """Networks proposed together.
-
-    Attributes:
-      tokens: int32 [n, T].
-      log_probs: float32 [n, T], of each token given those before it, under the policy that
-        proposed them.
-    """
-
-    tokens: np.ndarray
-    log_probs: np.ndarray
-
-    def __len__(self) -> int:
-        return len(self.tokens)
-
-    def __getitem__(self, rows) -> "SampleBatch":
-        """The networks of these rows: a slice, positions or a mask."""
-        return SampleBatch(self.tokens[rows], self.log_probs[rows])
-
-    def __add__(self, other: "SampleBatch") -> "SampleBatch":
-        return SampleBatch(
-            np.concatenate([self.tokens, other.tokens]),
-            np.concatenate([self.log_probs, other.log_probs]),
-        )
+__all__ = ["PAPER_CONTROLLER", "Controller", "ControllerConfig", "SampleBatch", "padded_size"]
 
 
 class Controller:

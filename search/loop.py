@@ -9,6 +9,7 @@ import numpy as np
 
 from search.algorithms import ALGORITHMS
 from search.evaluators import AccuracyEvaluator, Evaluator, LatencyEvaluator, Network
+from search.hyperparameters import ControllerConfig, PPOConfig
 from search.reward import RewardConfig
 from search.search_space import SearchSpace
 from search.trials import COMPLETED, Trial, TrialStore
@@ -26,8 +27,8 @@ class SearchConfig:
       seed: of everything random in the algorithm.
       algorithm: a key of `search.algorithms.ALGORITHMS`.
       max_latency_ms: slower networks are infeasible and are not trained; None for no limit.
-      controller: a ControllerConfig, for algorithm 'ppo'; None for the default.
-      ppo: a PPOConfig, for algorithm 'ppo'; None for the default.
+      controller: of algorithm 'ppo'.
+      ppo: of algorithm 'ppo'.
 
     Raises:
       ValueError: for a value out of range.
@@ -39,8 +40,8 @@ class SearchConfig:
     seed: int = 0
     algorithm: str = "ppo"
     max_latency_ms: float | None = None
-    controller: object | None = None
-    ppo: object | None = None
+    controller: ControllerConfig = ControllerConfig()
+    ppo: PPOConfig = PPOConfig()
 
     def __post_init__(self):
         for name in ("max_trials", "batch_size"):

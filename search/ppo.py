@@ -4,76 +4,24 @@ An episode is one network: T decisions, then one reward, so each decision has th
 advantage. The functions at the top are the maths; the learner below them does the bookkeeping.
 """
 
-import dataclasses
-
 import numpy as np
 import tensorflow as tf
 import tf_keras
 
 from search.controller import Controller, SampleBatch, padded_size
+from search.hyperparameters import PAPER_PPO, PPOConfig
 from search.policy import entropy
 from search.reward_model import normal_scores
 
-
-@dataclasses.dataclass(frozen=True)
-class PPOConfig:
-    """How the controller learns; see docs/controller.md for what each field gives.
-
-    Attributes:
-      learning_rate: of Adam.
-      epochs: gradient steps per batch, on the whole batch each.
-      clip_range: epsilon of the clipped ratio.
-      entropy_weight: of the bonus on the mean entropy of a decision, in nats.
-      advantages: 'rank' or 'moving_average'.
-      baseline_decay: of the moving average of rewards that 'moving_average' subtracts.
-      elite_size: how many of the best networks so far are imitated (priority queue training,
-        arXiv 1801.03526); 0 for none.
-      elite_weight: of that imitation in the loss.
-      imagined_rounds: gradient steps per batch on networks that are not evaluated but rewarded by
-        the controller's reward model (as in DyNA-PPO, Angermueller et al., ICLR 2020); 0 for none,
-        and none where the controller has no reward model.
-      imagined_batch: networks in each of those.
-    """
-
-    learning_rate: float = 1e-3
-    epochs: int = 4
-    clip_range: float = 0.2
-    entropy_weight: float = 0.01
-    advantages: str = "rank"
-    baseline_decay: float = 0.95
-    elite_size: int = 10
-    elite_weight: float = 0.2
-    imagined_rounds: int = 20
-    imagined_batch: int = 32
-
-    def __post_init__(self):
-        if self.advantages not in ("rank", "moving_average"):
-            raise ValueError(
-                f"unknown advantages {self.advantages!r}, known are rank, moving_average"
-            )
-        if not self.learning_rate > 0:
-            raise ValueError(f"learning_rate must be above 0, got {self.learning_rate}")
-        if not 0 < self.clip_range < 1:
-            raise ValueError(f"clip_range must be in (0, 1), got {self.clip_range}")
-        if not 0 <= self.baseline_decay < 1:
-            raise ValueError(f"baseline_decay must be in [0, 1), got {self.baseline_decay}")
-        for name in ("epochs", "imagined_batch"):
-            if getattr(self, name) < 1:
-                raise ValueError(f"{name} must be at least 1, got {getattr(self, name)}")
-        for name in ("entropy_weight", "elite_size", "elite_weight", "imagined_rounds"):
-            if getattr(self, name) < 0:
-                raise ValueError(f"{name} must be 0 or more, got {getattr(self, name)}")
-
-
-# NASNet's settings (arXiv 1707.07012, appendix A.1), with the clip range and the epochs that PPO's
-# own paper uses; MnasNet gives none of them.
-PAPER_PPO = PPOConfig(
-    learning_rate=3.5e-4,
-    entropy_weight=1e-5,
-    advantages="moving_average",
-    elite_size=0,
-    imagined_rounds=0,
-)
+__all__ = [
+    "PAPER_PPO",
+    "PPOConfig",
+    "PPOLearner",
+    "approximate_kl",
+    "clip_fraction",
+    "clipped_surrogate",
+    "rank_advantages",
+]
 
 
 def rank_advantages(rewards: np.ndarray) -> np.ndarray:

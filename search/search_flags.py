@@ -7,6 +7,7 @@ from absl import flags
 from mnasnet.architectures import ARCHITECTURES, Architecture, get_architecture
 from mnasnet.proxy_config import ProxyConfig
 from search.algorithms import ALGORITHMS
+from search.hyperparameters import PAPER_CONTROLLER, PAPER_PPO, ControllerConfig, PPOConfig
 from search.latency import KINDS, LatencyConfig
 from search.loop import SearchConfig
 from search.reward import NAMED, named_reward
@@ -107,6 +108,40 @@ _MAX_TRIALS = flags.DEFINE_integer(
     "max_trials", _SEARCH["max_trials"], "networks in all, repeats included; may be raised later"
 )
 
+_HYPERPARAMETERS = flags.DEFINE_enum(
+    "hyperparameters",
+    "default",
+    ["default", "paper"],
+    "of the controller and PPO: ours, for few networks, or NASNet's; each of the flags below "
+    "replaces one (search/hyperparameters.py explains them)",
+)
+_HYPERPARAMETER_FLAGS = {
+    (prefix, field.name): {
+        int: flags.DEFINE_integer,
+        float: flags.DEFINE_float,
+        str: flags.DEFINE_string,
+    }[field.type](
+        f"{prefix}_{field.name}",
+        None,
+        f"{field.default!r} by default, {getattr(paper, field.name)!r} in the paper's setting",
+    )
+    for prefix, config, paper in (
+        ("controller", ControllerConfig, PAPER_CONTROLLER),
+        ("ppo", PPOConfig, PAPER_PPO),
+    )
+    for field in dataclasses.fields(config)
+}
+
+
+def _hyperparameters(prefix: str, default, paper):
+    base = paper if _HYPERPARAMETERS.value == "paper" else default
+    given = {
+        name: flag.value
+        for (of, name), flag in _HYPERPARAMETER_FLAGS.items()
+        if of == prefix and flag.value is not None
+    }
+    return dataclasses.replace(base, **given)
+
 
 def search_config() -> SearchConfig:
     """What to search; ValueError for a value out of range."""
@@ -117,6 +152,8 @@ def search_config() -> SearchConfig:
         seed=_SEED.value,
         algorithm=_ALGORITHM.value,
         max_latency_ms=_MAX_LATENCY_MS.value,
+        controller=_hyperparameters("controller", ControllerConfig(), PAPER_CONTROLLER),
+        ppo=_hyperparameters("ppo", PPOConfig(), PAPER_PPO),
     )
 
 

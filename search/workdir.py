@@ -61,11 +61,14 @@ class Workdir:
         """Keeps the algorithm's state after so many updates, in place of the former one."""
         self._checkpoint.parent.mkdir(exist_ok=True)
         temporary = self._checkpoint.with_suffix(".tmp")
-        with open(temporary, "wb") as file:
-            np.savez(file, updates=updates, **state)
-            file.flush()
-            os.fsync(file.fileno())
-        temporary.replace(self._checkpoint)
+        try:
+            with open(temporary, "wb") as file:
+                np.savez(file, updates=updates, **state)
+                file.flush()
+                os.fsync(file.fileno())
+            temporary.replace(self._checkpoint)
+        finally:
+            temporary.unlink(missing_ok=True)  # half of one only fills the disk
 
     def load_checkpoint(self) -> tuple[int, dict[str, np.ndarray]]:
         """(updates, state) of the last checkpoint; (0, {}) where there is none that is whole."""

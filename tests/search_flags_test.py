@@ -1,0 +1,56 @@
+import pytest
+from absl import flags
+
+from search import search_flags
+from search.hyperparameters import PAPER_CONTROLLER, PAPER_PPO, ControllerConfig, PPOConfig
+from search.loop import SearchConfig
+
+
+@pytest.fixture
+def parse():
+    yield lambda *arguments: flags.FLAGS(["test", *arguments])
+    flags.FLAGS.unparse_flags()
+    for module_flags in flags.FLAGS.flags_by_module_dict().values():
+        for flag in module_flags:
+            flag.unparse()
+
+
+def test_without_flags_the_hyperparameters_are_the_defaults(parse):
+    parse()
+    config = search_flags.search_config()
+    assert isinstance(config, SearchConfig)
+    assert (config.controller, config.ppo) == (ControllerConfig(), PPOConfig())
+
+
+def test_the_paper_s_setting_is_a_flag(parse):
+    parse("--hyperparameters=paper")
+    config = search_flags.search_config()
+    assert (config.controller, config.ppo) == (PAPER_CONTROLLER, PAPER_PPO)
+    assert config.ppo.learning_rate == 3.5e-4
+
+
+def test_single_hyperparameters_replace_those_of_the_setting(parse):
+    parse("--hyperparameters=paper", "--ppo_clip_range=0.3", "--controller_units=64")
+    config = search_flags.search_config()
+    assert config.ppo.clip_range == 0.3
+    assert config.ppo.learning_rate == PAPER_PPO.learning_rate
+    assert config.controller.units == 64
+
+
+def test_an_impossible_hyperparameter_is_named(parse):
+    parse("--ppo_clip_range=2")
+    with pytest.raises(ValueError, match=r"clip_range must be in \(0, 1\), got 2.0"):
+        search_flags.search_config()
+
+
+def test_named_rewards_and_exponents_reach_the_config(parse):
+    parse("--reward=two_slope", "--target_latency_ms=40", "--beta=-0.5")
+    reward = search_flags.search_config().reward
+    assert (reward.target_latency_ms, reward.alpha, reward.beta) == (40.0, -0.07, -0.5)
+
+
+def test_landmarks_and_the_space_follow_from_names(parse):
+    parse("--references=mnasnet-small", "--reference=mnasnet-a1")
+    assert [architecture.name for architecture in search_flags.landmarks()] == ["mnasnet-small"]
+    space, reference = search_flags.space_and_reference()
+    assert (space.size, reference.name) == (432**7, "mnasnet-a1")
