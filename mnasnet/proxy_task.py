@@ -13,7 +13,7 @@ from tensorflow.python.framework import ops as tf_ops
 
 from mnasnet import block_args, losses, model, proxy_config
 from mnasnet.architectures import Architecture
-from mnasnet.image_dataset import PADDING_LABEL, ImageDataset
+from mnasnet.image_dataset import PADDING_LABEL, DataError, ImageDataset
 from mnasnet.proxy_config import ProxyConfig
 from mnasnet.rmsprop import RMSProp
 
@@ -142,13 +142,18 @@ class ProxyTask:
                 if len(pending) == _STEPS_PER_CHECK or step == self._num_steps:
                     _check_finite(pending, step - len(pending))
                     pending.clear()
+        if step != self._num_steps:
+            raise DataError(
+                f"data set {self._dataset.name!r} gave {step} batches, its num_train "
+                f"{self._dataset.num_train} makes {self._num_steps}"
+            )
         seconds = time.perf_counter() - started
         return (step - 1) * config.batch_size / seconds
 
     def _top1(self, network: tf_keras.Model) -> float:
         batch_size = self._config.batch_size
         count_correct = _make_count_correct(network, batch_size)
-        correct = 0
+        correct = seen = 0
         for images, labels in self._dataset.validation_batches(batch_size):
             hits, finite = count_correct(images.astype(np.float32), labels)
             if not finite:
@@ -156,6 +161,12 @@ class ProxyTask:
                     f"logits are not finite after {self._num_steps} training steps"
                 )
             correct += int(hits)
+            seen += int(np.count_nonzero(labels != PADDING_LABEL))
+        if seen != self._dataset.num_validation:
+            raise DataError(
+                f"data set {self._dataset.name!r} gave {seen} validation images, its "
+                f"num_validation is {self._dataset.num_validation}"
+            )
         return correct / self._dataset.num_validation
 
 
@@ -183,9 +194,8 @@ def _make_count_correct(network: tf_keras.Model, batch_size: int):
     def count_correct(images, labels):
         logits = network(images, training=False)
         hits = tf.equal(tf.argmax(logits, axis=-1, output_type=tf.int32), labels)
-        counts = tf.not_equal(labels, PADDING_LABEL)
         finite = tf.reduce_all(tf.math.is_finite(logits))
-        return tf.math.count_nonzero(hits & counts), finite
+        return tf.math.count_nonzero(hits), finite
 
     return _trace(count_correct, network, batch_size)
 

@@ -28,7 +28,7 @@ class ProxyAccuracy:
         from mnasnet.proxy_task import ProxyTask
 
         self._task = ProxyTask(dataset, config)
-        self._architecture_of = architecture_of
+        self._dataset, self._architecture_of = dataset, architecture_of
         self.settings = {
             "kind": "proxy",
             "dataset": dataset.name,
@@ -63,9 +63,13 @@ class ProxyAccuracy:
         It has the accuracy that was measured where `image_size` is that of the proxy task.
         """
         from mnasnet.model import build_model
+        from mnasnet.proxy_task import TrainingDiverged
 
         architecture = self._architecture_of(network)
-        trained = self._task.train(architecture)
+        try:
+            trained = self._task.train(architecture)
+        except TrainingDiverged as error:
+            raise Infeasible(str(error)) from error
         if image_size == trained.input_shape[1]:
             return trained
         model = build_model(
@@ -73,3 +77,11 @@ class ProxyAccuracy:
         )
         model.set_weights(trained.get_weights())
         return model
+
+    def images(self, image_size: int, count: int = 100):
+        """Held-out images [1, S, S, 3] in 0..255 to calibrate a quantization on."""
+        import tensorflow as tf
+
+        batch, _ = next(iter(self._dataset.validation_batches(count)))
+        resized = tf.image.resize(batch, (image_size, image_size)).numpy()
+        return [image[None] for image in resized[: self._dataset.num_validation]]

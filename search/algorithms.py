@@ -1,5 +1,6 @@
 """Search algorithms behind one interface: propose networks, hear their rewards."""
 
+import math
 from collections.abc import Callable
 from typing import Protocol
 
@@ -91,7 +92,7 @@ class RandomSearch:
 
     def step(self, batch: SampleBatch, rewards: np.ndarray) -> dict[str, float]:
         """See Algorithm; learns nothing."""
-        return {"reward": float(np.mean(rewards)), "entropy": float(np.log(self._space.size))}
+        return {"reward": float(np.mean(rewards)), "entropy": math.log(self._space.size)}
 
     def probabilities(self) -> list[np.ndarray]:
         """See Algorithm."""

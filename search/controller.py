@@ -54,7 +54,7 @@ class Controller:
         size = max(self.config.candidates, 2 * n) if choose else n
         pool = self.draw(size)
         if not self.config.resampling_tries:
-            return pool[:n]
+            return pool[self._most_promising(pool.tokens, n)] if choose else pool[:n]
         enough = min(n, self.space.size - len(self.memory))
         fresh = self.memory.fresh(pool.tokens)
         for _ in range(self.config.resampling_tries):

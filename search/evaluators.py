@@ -6,6 +6,7 @@ a user's own fit in the same way.
 """
 
 import dataclasses
+import json
 import math
 import time
 from collections.abc import Callable
@@ -134,9 +135,17 @@ class Evaluator:
     def _run(self, kind: str, evaluate: Callable, network: Network, known: dict) -> float:
         start = time.monotonic()
         evaluation = evaluate(network)
+        if not isinstance(evaluation, Evaluation):
+            evaluation = Evaluation(float(evaluation))
         seconds = "train_seconds" if kind == "accuracy" else "latency_seconds"
         known[seconds] = time.monotonic() - start
-        known["records"][kind] = evaluation.record
+        known["records"][kind] = json.loads(json.dumps(evaluation.record, default=float))
         if math.isnan(evaluation.value):
             raise Infeasible(f"the {kind} is not a number")
-        return float(evaluation.value)
+        value = float(evaluation.value)
+        # Checked here, so that no network is trained in vain.
+        if kind == "latency" and not 0 < value < math.inf:
+            raise ValueError(f"latency is {value} ms, must be finite and over 0")
+        if kind == "accuracy" and not 0 <= value <= 1:
+            raise ValueError(f"accuracy is {value}, must be top-1 in [0, 1]")
+        return value

@@ -2,6 +2,7 @@
 
 import dataclasses
 from collections.abc import Callable
+from importlib import metadata
 
 from mnasnet.architectures import Architecture
 from mnasnet.latency_estimate import ESTIMATE_NOTE, pixel1_latency_ms
@@ -95,7 +96,12 @@ class HostLatency:
         self._config, self._architecture_of = config, architecture_of
         self._num_classes = num_classes
         self._clock = HostClock(config.host)
-        self.settings = {**dataclasses.asdict(config), "num_classes": num_classes}
+        self.settings = {
+            **dataclasses.asdict(config),
+            "num_classes": num_classes,
+            "device": self._clock.device,
+            "tool_version": metadata.version("ai-edge-litert"),
+        }
         threads = config.host.num_threads
         self.description = (
             f"TFLite on the host ({self._clock.device}), {threads} thread"

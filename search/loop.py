@@ -119,10 +119,18 @@ def run_search(
     store = workdir.store if workdir else TrialStore(":memory:")
     evaluator = Evaluator(accuracy, latency, config.reward, config.max_latency_ms, count)
     check_settings(store, search_settings(space, evaluator.accuracy, evaluator.latency, config))
-    algorithm = ALGORITHMS[config.algorithm](space, config.controller, config.ppo, config.seed)
+
+    def make_algorithm():
+        return ALGORITHMS[config.algorithm](space, config.controller, config.ppo, config.seed)
+
+    algorithm = make_algorithm()
     updates, state = workdir.load_checkpoint() if workdir else (0, {})
     if state:
         algorithm.restore(state)
+    if len(store.trials()) < updates * config.batch_size:
+        # A power cut may take the last trials, which a checkpoint outlived: what the algorithm has
+        # learned must be what is recorded, so it learns again from the start.
+        updates, algorithm = 0, make_algorithm()
     recorded = store.trials(first=updates * config.batch_size)
     while updates * config.batch_size < config.max_trials:
         # Always a whole batch, so that a search of which max_trials is raised goes on as if it had
@@ -187,8 +195,8 @@ def _check_replay(trials: Sequence[Trial], tokens: np.ndarray) -> None:
         if trial.tokens != tuple(sampled):
             raise SettingsMismatch(
                 f"trial {trial.trial} was recorded as {trial.tokens}, but the search that goes on "
-                f"samples {tuple(map(int, sampled))}: the workdir was made by another version of "
-                "this program, start in another --workdir"
+                f"samples {tuple(map(int, sampled))}: another version of this program or another "
+                "kind of processor made the workdir; go on there, or start in another --workdir"
             )
 
 

@@ -26,7 +26,7 @@ from mnasnet.image_dataset import DataError
 from mnasnet.stats import count
 from search import search_flags
 from search.accuracy import ProxyAccuracy
-from search.evaluators import Evaluator, Network
+from search.evaluators import Evaluator, Infeasible, Network
 from search.latency import make_latency
 from search.loop import SearchResult, run_search, search_settings
 from search.progress import Progress
@@ -34,7 +34,7 @@ from search.recorder import Recorder
 from search.report import write_report
 from search.tensorboard import Scalars
 from search.trials import Measured
-from search.winner import FILE, export_best
+from search.winner import export_best
 from search.workdir import SettingsMismatch, Workdir, check_settings
 from tflite_bench import command_line
 from tflite_bench.command_line import SurroundingsError, UsageError, usage_errors
@@ -117,9 +117,12 @@ class Setup:
 
 def main() -> None:
     """Runs or goes on with the search in --workdir."""
-    signal.signal(signal.SIGTERM, signal.default_int_handler)  # stops as cleanly as Ctrl-C
+    # SIGTERM stops as cleanly as Ctrl-C, and that works also where a shell that starts us in the
+    # background has switched it off.
+    for number in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(number, signal.default_int_handler)
     with usage_errors():
-        if search_flags.WORKDIR.value is None:
+        if not search_flags.WORKDIR.value:
             raise ValueError("--workdir is missing: name a folder for the search, --workdir=DIR")
         setup = Setup()
         workdir = Workdir(search_flags.WORKDIR.value)
@@ -152,37 +155,47 @@ def _search(setup: Setup, workdir: Workdir) -> SearchResult:
             if architecture.name not in workdir.store.landmarks():
                 progress.now(f"measuring {architecture.name}, to compare with")
                 workdir.store.add_landmark(architecture.name, setup.measure_landmark(architecture))
-        result = run_search(
-            setup.space,
-            setup.accuracy,
-            setup.clock,
-            setup.config,
-            workdir=workdir,
-            count=setup.count,
-            observers=(recorder, scalars, progress),
-        )
-    recorder.write()
-    return result
+        try:
+            return run_search(
+                setup.space,
+                setup.accuracy,
+                setup.clock,
+                setup.config,
+                workdir=workdir,
+                count=setup.count,
+                observers=(recorder, scalars, progress),
+            )
+        finally:
+            recorder.write()
 
 
 def _finish(setup: Setup, workdir: Workdir, result: SearchResult) -> None:
     """Report, the best network as a file, and what to do with it."""
-    if result.best is None:
-        print(f"No network of the {len(result.trials)} was feasible; the report says why.")
-    else:
-        export_best(workdir, result.best, setup.accuracy, setup.latency.image_size)
     report = write_report(workdir.path, workdir.store)
-    if result.best is not None:
+    if result.best is None:
+        reason = result.trials[-1].measured.reason
+        print(f"None of the {len(result.trials)} networks was feasible; the last one: {reason}")
+    else:
+        exported = _exported(setup, workdir, result)
         best = result.best.measured
         print(
-            f"\nBest network (trial {result.best.trial} of {len(result.trials)}): reward "
+            f"\nBest of {len(result.trials)} trials is trial {result.best.trial}: reward "
             f"{best.reward:.4f}, accuracy {best.accuracy:.2%}, latency {best.latency_ms:.4g} ms"
         )
         print("\n".join(f"  {string}" for string in best.network))
-        print(f"  as TFLite  {workdir.path / FILE}")
+        print(f"  as TFLite  {exported}")
     print(f"  report     {report}")
     if result.best is not None:
-        print(f"  retrain    python -m mnasnet.train --from_search={workdir.path} --rank=1")
+        command = shlex.join(["python", "-m", "mnasnet.train", f"--from_search={workdir.path}"])
+        print(f"  retrain    {command} --rank=1   (full training is not in this version yet)")
+
+
+def _exported(setup: Setup, workdir: Workdir, result: SearchResult) -> str:
+    """Writes best.tflite; its path, or why there is none."""
+    try:
+        return str(export_best(workdir, result.best, setup.accuracy, setup.latency))
+    except Infeasible as reason:
+        return f"not written: {reason}"
 
 
 def _print_head(setup: Setup) -> None:
@@ -217,7 +230,7 @@ def _failures_told(workdir: Workdir) -> Iterator[None]:
         yield
     except (DataError, SettingsMismatch) as error:
         raise UsageError(str(error)) from error
-    except (sqlite3.OperationalError, OSError) as error:
+    except (sqlite3.DatabaseError, OSError) as error:
         raise SurroundingsError(
             f"{error}; {kept}, start the same command again when that is mended"
         ) from error
@@ -227,7 +240,7 @@ def _failures_told(workdir: Workdir) -> Iterator[None]:
 
 
 def _command() -> str:
-    return shlex.join(["python", "-m", "search.main", *sys.argv[1:]])
+    return shlex.join([sys.executable, "-m", "search.main", *sys.argv[1:]])
 
 
 if __name__ == "__main__":

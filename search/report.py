@@ -4,6 +4,7 @@ Makes report.html (one file, opens offline) and brings trials.csv, pareto.csv an
 date. It only reads the search's database, so it may be run at any time, also while a search runs.
 """
 
+import sqlite3
 from pathlib import Path
 
 from absl import flags
@@ -15,7 +16,7 @@ from search.report_page import page
 from search.tables import write_atomically, write_tables
 from search.trials import TrialStore
 from tflite_bench import command_line
-from tflite_bench.command_line import UsageError, usage_errors
+from tflite_bench.command_line import SurroundingsError, UsageError, usage_errors
 
 
 def write_report(workdir: str | Path, store: TrialStore) -> Path:
@@ -51,14 +52,16 @@ def write_report(workdir: str | Path, store: TrialStore) -> Path:
 
 def report_on(workdir: str | None) -> Path:
     """Writes the report of the search in a folder; UsageError where there is none."""
-    if workdir is None:
+    if not workdir:
         raise UsageError("--workdir is missing: name the folder of a search, --workdir=DIR")
     with usage_errors():
         store = TrialStore(Path(workdir) / "search.sqlite", read_only=True)
     try:
         return write_report(workdir, store)
-    except OSError as error:
+    except PermissionError as error:
         raise UsageError(f"--workdir={workdir} cannot be written ({error})") from error
+    except (OSError, sqlite3.DatabaseError) as error:
+        raise SurroundingsError(f"the report in {workdir} cannot be written: {error}") from error
     finally:
         store.close()
 

@@ -28,6 +28,8 @@ class RewardConfig:
       alpha: exponent w where the latency is at most the target.
       beta: exponent w where it is over the target; in the absolute form the factor beta.
       form: 'mnasnet' or 'absolute'.
+      infeasible_reward: what a network gets that cannot be measured; no measured network gets less.
+        By default 0 in the MnasNet form and -1 in the absolute form, which is cut off there.
 
     Raises:
       ValueError: for a target that is not positive, a positive exponent, an unknown form.
@@ -37,6 +39,7 @@ class RewardConfig:
     alpha: float = -0.07
     beta: float = -0.07
     form: str = "mnasnet"
+    infeasible_reward: float | None = None
 
     def __post_init__(self):
         if not 0 < self.target_latency_ms < float("inf"):
@@ -48,11 +51,10 @@ class RewardConfig:
                 )
         if self.form not in FORMS:
             raise ValueError(f"reward form {self.form!r}, must be one of {', '.join(FORMS)}")
-
-    @property
-    def infeasible_reward(self) -> float:
-        """What a network gets that cannot be measured: no feasible network of use gets less."""
-        return 0.0 if self.form == "mnasnet" else -1.0
+        if self.infeasible_reward is None:
+            object.__setattr__(self, "infeasible_reward", 0.0 if self.form == "mnasnet" else -1.0)
+        if not -float("inf") < self.infeasible_reward <= 0:
+            raise ValueError(f"infeasible_reward is {self.infeasible_reward}, must be 0 or less")
 
 
 def named_reward(
@@ -96,6 +98,7 @@ def reward(accuracy, latency_ms, config: RewardConfig):
     ratio = latencies / config.target_latency_ms
     if config.form == "absolute":
         value = accuracies + config.beta * np.abs(ratio - 1)
+        value = np.maximum(value, config.infeasible_reward)
     else:
         value = accuracies * ratio ** np.where(ratio <= 1, config.alpha, config.beta)
     return value if value.ndim else float(value)

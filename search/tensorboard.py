@@ -38,6 +38,7 @@ class Scalars:
         # Imported here: TensorFlow takes seconds, and a search without a workdir does without.
         import tensorflow as tf
 
+        # After a kill in the middle of a batch these are those of its trials that are new.
         batch, self._batch = self._batch, []
         if self._writer is None:
             self._written = _last_step(self._directory)

@@ -143,8 +143,11 @@ class TrialStore:
                 f"{path} has schema version {version}, this program reads {SCHEMA_VERSION}"
             )
         self._first_of = {}
-        for trial in self.trials():
-            self._first_of.setdefault(trial.network, trial)
+        try:
+            for trial in self.trials():
+                self._first_of.setdefault(trial.network, trial)
+        except sqlite3.DatabaseError as error:
+            raise ValueError(f"{path} is damaged ({error})") from error
 
     def close(self) -> None:
         """Closes the file; the store is not used after it."""

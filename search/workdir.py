@@ -1,6 +1,7 @@
 """The folder of a search: who may write to it, and what lies in it."""
 
 import fcntl
+import json
 import os
 import zipfile
 from pathlib import Path
@@ -30,6 +31,9 @@ class Workdir:
 
     def __init__(self, path: str | Path):
         self.path = Path(path)
+        for folder in (self.path, *self.path.parents):
+            if folder.exists() and not folder.is_dir():
+                raise ValueError(f"workdir {self.path} cannot be a folder: {folder} is a file")
         self.path.mkdir(parents=True, exist_ok=True)
         # The kernel lets go of the lock when its holder dies, however it dies.
         self._lock = open(self.path / "lock", "a+")  # noqa: SIM115, held as long as we live
@@ -44,7 +48,11 @@ class Workdir:
         self._lock.truncate(0)
         self._lock.write(str(os.getpid()))
         self._lock.flush()
-        self.store = TrialStore(self.path / "search.sqlite")
+        try:
+            self.store = TrialStore(self.path / "search.sqlite")
+        except BaseException:
+            self._lock.close()
+            raise
 
     def __enter__(self):
         return self
@@ -82,6 +90,7 @@ class Workdir:
 
 def check_settings(store: TrialStore, settings: dict) -> None:
     """Keeps the settings of a new search; SettingsMismatch names what differs."""
+    settings = json.loads(json.dumps(settings, default=_plain))
     kept = store.settings().get("settings")
     if kept is None:
         store.save_settings({"settings": settings})
@@ -97,6 +106,11 @@ def check_settings(store: TrialStore, settings: dict) -> None:
             f"{store.path} holds a search of other settings: {told}; "
             "choose another --workdir or the same settings"
         )
+
+
+def _plain(value):
+    """NumPy's scalars and arrays as what JSON knows."""
+    return value.tolist() if hasattr(value, "tolist") else str(value)
 
 
 def _flatten(settings: dict, prefix: str = "") -> dict:

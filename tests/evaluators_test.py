@@ -76,6 +76,11 @@ def test_a_number_that_is_no_measurement_is_a_mistake_of_the_evaluator(accuracy,
         evaluator.measure(NETWORK)
 
 
+def test_a_latency_that_is_no_measurement_is_refused_before_any_training():
+    with pytest.raises(ValueError, match=r"latency is -3\.0 ms"):
+        Evaluator(must_not_run, lambda n: -3.0, REWARD).measure(NETWORK)
+
+
 def test_other_failures_are_not_the_network_s_and_pass_through():
     def unplugged(network):
         raise ConnectionError("phone gone")

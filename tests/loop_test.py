@@ -1,4 +1,6 @@
+import contextlib
 import json
+import sqlite3
 import zlib
 
 import numpy as np
@@ -80,6 +82,29 @@ def test_without_its_checkpoint_a_search_learns_again_from_what_is_recorded(tmp_
     again = Counted(accuracy_of)
     assert rows(search(max_trials=48, workdir=tmp_path, accuracy=again)) == rows(alone)
     assert not set(again.asked) & {t.network for t in alone.trials[:24]}
+
+
+def test_trials_that_a_power_cut_took_are_done_again(tmp_path):
+    alone = search(max_trials=40)
+    search(max_trials=24, workdir=tmp_path)
+    with contextlib.closing(sqlite3.connect(tmp_path / "search.sqlite")) as database:
+        database.execute("DELETE FROM trials WHERE trial >= 21")
+        database.commit()
+    assert rows(search(max_trials=40, workdir=tmp_path)) == rows(alone)
+
+
+def test_choices_that_are_tuples_or_numpy_numbers_resume(tmp_path):
+    space = SearchSpace([Decision("a", ((0, 1), (1, 0))), Decision("b", np.arange(3))])
+    config = SearchConfig(REWARD, max_trials=4, batch_size=4, algorithm="random")
+    for _ in range(2):
+        result = run_search(space, accuracy_of, lambda n: 50.0, config, workdir=tmp_path)
+    assert len(result.trials) == 4
+
+
+def test_random_search_takes_a_space_of_any_size():
+    space = SearchSpace([Decision(f"d{i}", (0, 1)) for i in range(70)])
+    config = SearchConfig(REWARD, max_trials=4, batch_size=4, algorithm="random")
+    assert len(run_search(space, accuracy_of, lambda n: 50.0, config).trials) == 4
 
 
 def test_raising_max_trials_equals_having_had_it_from_the_start(tmp_path):

@@ -57,7 +57,7 @@ def test_a_search_killed_four_times_equals_one_left_alone(tmp_path):
         process.communicate()
     status, out, _ = run(*SEARCH, f"--workdir={tmp_path / 'killed'}")
     assert status == 0
-    assert "Best network" in out
+    assert "Best of 7 trials is trial" in out
     assert len(rows(tmp_path / "alone")) == 7
     assert rows(tmp_path / "killed") == rows(tmp_path / "alone")
     assert (tmp_path / "killed" / "best.tflite").stat().st_size > 100_000
@@ -76,6 +76,7 @@ def test_a_search_killed_four_times_equals_one_left_alone(tmp_path):
     ("arguments", "told"),
     [
         ((), "--workdir is missing"),
+        (("--workdir=",), "--workdir is missing"),
         (("--reference=mnasnet-z9",), "unknown model 'mnasnet-z9', known are mnasnet-a1"),
         (("--search_space=nasbench",), "unknown search space 'nasbench', known are mnasnet"),
         (("--latency=estimate:pixel9",), "unknown latency 'estimate:pixel9'"),
@@ -88,9 +89,17 @@ def test_a_search_killed_four_times_equals_one_left_alone(tmp_path):
 )
 def test_a_mistake_gets_one_line_and_leaves_nothing_behind(arguments, told, tmp_path):
     workdir = tmp_path / "w"
-    named = () if told.startswith("--workdir") else (f"--workdir={workdir}",)
+    named = () if told.startswith("--workdir is missing") else (f"--workdir={workdir}",)
     status, _, err = run(*arguments, *named)
     assert status == 2
     assert told in err
     assert len(err.splitlines()) == 1
     assert not workdir.exists()
+
+
+def test_a_workdir_that_is_a_file_is_told_as_such(tmp_path):
+    (tmp_path / "file").touch()
+    status, _, err = run(*SEARCH, f"--workdir={tmp_path / 'file' / 'w'}")
+    assert status == 2
+    assert f"{tmp_path / 'file'} is a file" in err
+    assert len(err.splitlines()) == 1

@@ -83,6 +83,12 @@ def test_impossible_settings_are_named(fields, told):
         RewardConfig(**fields)
 
 
+def test_no_measured_network_gets_less_than_an_infeasible_one():
+    steep = RewardConfig(10.0, beta=-1.0, form="absolute")
+    assert reward(0.4, 1000.0, steep) == steep.infeasible_reward == -1.0
+    assert RewardConfig(10.0, infeasible_reward=-0.5).infeasible_reward == -0.5
+
+
 def test_an_unknown_name_lists_the_known_ones():
     with pytest.raises(ValueError, match="soft, hard, two_slope, absolute"):
         named_reward("firm", 75.0)

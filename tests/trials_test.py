@@ -96,6 +96,18 @@ def test_a_file_that_is_no_database_is_refused(tmp_path):
         TrialStore(path)
 
 
+def test_a_damaged_database_is_told_as_such(tmp_path):
+    path = tmp_path / "search.sqlite"
+    store = TrialStore(path)
+    store.append([make_trial(number) for number in range(500)])
+    store.close()
+    data = bytearray(path.read_bytes())
+    data[8192:40960] = b"x" * 32768
+    path.write_bytes(data)
+    with pytest.raises(ValueError, match=r"search\.sqlite is (damaged|no search database)"):
+        TrialStore(path)
+
+
 def test_another_schema_version_is_refused(tmp_path):
     path = tmp_path / "search.sqlite"
     TrialStore(path).close()
