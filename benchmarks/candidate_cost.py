@@ -21,7 +21,9 @@ from tflite_bench import command_line
 
 _REPEATS = flags.DEFINE_integer("repeats", 3, "fresh processes for each figure", lower_bound=1)
 _ROUNDS = flags.DEFINE_integer("rounds", 20, "timed training steps at 32 px", lower_bound=1)
-_BATCH_SIZE = flags.DEFINE_integer("batch_size", 128, "images in a step at 32 px", lower_bound=2)
+_BATCH_SIZE = flags.DEFINE_integer(
+    "train_batch_size", 128, "images in a step at 32 px", lower_bound=2
+)
 
 # CPU-seconds, at most.
 _FIRST_STEP_TARGET, _CONVERSION_TARGET = 3.5, 1.5
