@@ -163,10 +163,10 @@ def _our_step(model, batch_size: int):
     from mnasnet import proxy_task
     from mnasnet.proxy_config import ProxyConfig
 
-    step = proxy_task._make_train_step(model, ProxyConfig(batch_size=batch_size))
+    step = proxy_task.make_train_step(model, ProxyConfig(batch_size=batch_size))
 
     def run(images, labels):
-        with proxy_task._graph_optimizers_off():
+        with proxy_task.graph_optimizers_off():
             return step(images, labels, np.float32(0.001)).numpy()
 
     return run

@@ -84,7 +84,7 @@ class ProxyTask:
         """
         wall, cpu = time.perf_counter(), time.process_time()
         try:
-            with _graph_optimizers_off(), _custom_gradients_forgotten():
+            with graph_optimizers_off(), _custom_gradients_forgotten():
                 network = self._build(architecture)
                 images_per_second = self._train(network)
                 top1 = self._top1(network)
@@ -103,7 +103,7 @@ class ProxyTask:
 
     def train(self, architecture: Architecture) -> tf_keras.Model:
         """The network with the weights that `evaluate` gave it; raises as `evaluate` does."""
-        with _graph_optimizers_off():
+        with graph_optimizers_off():
             network = self._build(architecture)
             self._train(network)
         return network
@@ -127,7 +127,7 @@ class ProxyTask:
     def _train(self, network: tf_keras.Model) -> float:
         """Trains; images a second after the first step."""
         config = self._config
-        train_step = _make_train_step(network, config)
+        train_step = make_train_step(network, config)
         pending = []  # losses that nobody has looked at: looking makes an accelerator wait
         step, started = 0, 0.0
         for epoch in range(config.epochs):
@@ -170,7 +170,7 @@ class ProxyTask:
         return correct / self._dataset.num_validation
 
 
-def _make_train_step(network: tf_keras.Model, config: ProxyConfig):
+def make_train_step(network: tf_keras.Model, config: ProxyConfig):
     """A traced function (images, labels, learning rate) -> cross entropy; updates the weights."""
     variables = network.trainable_variables
     optimizer = RMSProp(variables)
@@ -219,7 +219,7 @@ def _check_finite(losses_of_steps: list[tf.Tensor], first_step: int):
 
 
 @contextlib.contextmanager
-def _graph_optimizers_off():
+def graph_optimizers_off():
     """Graphs run as traced: to improve one takes longer than a short training gains by it."""
     key = "disable_meta_optimizer"
     before = tf.config.optimizer.get_experimental_options().get(key, False)

@@ -13,9 +13,8 @@ from collections.abc import Callable
 from typing import Protocol
 
 from search.reward import RewardConfig, reward
+from search.search_space import Network
 from search.trials import Measured
-
-Network = tuple[str, ...]
 
 
 class Infeasible(Exception):

@@ -12,7 +12,8 @@ from search.evaluators import AccuracyEvaluator, Evaluator, LatencyEvaluator, Ne
 from search.hyperparameters import ControllerConfig, PPOConfig
 from search.reward import RewardConfig
 from search.search_space import SearchSpace
-from search.trials import COMPLETED, Trial, TrialStore
+from search.tally import Tally
+from search.trials import Trial, TrialStore
 from search.workdir import SettingsMismatch, Workdir, check_settings
 
 
@@ -161,13 +162,7 @@ def run_search(
         for observer in observers:
             observer.on_update(updates, metrics)
     trials = store.trials()
-    return SearchResult(trials, best_trial(trials))
-
-
-def best_trial(trials: Sequence[Trial]) -> Trial | None:
-    """The completed trial of the highest reward, the earliest of equals; None where none is."""
-    completed = [trial for trial in trials if trial.status == COMPLETED]
-    return max(completed, key=lambda trial: (trial.reward, -trial.trial), default=None)
+    return SearchResult(trials, Tally(trials).best)
 
 
 def search_settings(

@@ -30,8 +30,10 @@ from search.evaluators import Evaluator, Infeasible, Network
 from search.latency import make_latency
 from search.loop import SearchResult, run_search, search_settings
 from search.progress import Progress
+from search.quantities import magnitude, milliseconds, percent
 from search.recorder import Recorder
 from search.report import write_report
+from search.tables import write_atomically
 from search.tensorboard import Scalars
 from search.trials import Measured
 from search.winner import export_best
@@ -142,7 +144,7 @@ def main() -> None:
 def _search(setup: Setup, workdir: Workdir) -> SearchResult:
     about = setup.about()
     workdir.store.save_settings(about)
-    (workdir.path / "flags.txt").write_text(about["flags"])
+    write_atomically(workdir.path / "flags.txt", about["flags"])
     recorder = Recorder(workdir, about)
     scalars = Scalars(workdir.path / "tensorboard")
     progress = Progress(
@@ -180,7 +182,8 @@ def _finish(setup: Setup, workdir: Workdir, result: SearchResult) -> None:
         best = result.best.measured
         print(
             f"\nBest of {len(result.trials)} trials is trial {result.best.trial}: reward "
-            f"{best.reward:.4f}, accuracy {best.accuracy:.2%}, latency {best.latency_ms:.4g} ms"
+            f"{best.reward:.4f}, accuracy {percent(best.accuracy)}, "
+            f"latency {milliseconds(best.latency_ms)}"
         )
         print("\n".join(f"  {string}" for string in best.network))
         print(f"  as TFLite  {exported}")
@@ -201,11 +204,12 @@ def _exported(setup: Setup, workdir: Workdir, result: SearchResult) -> str:
 def _print_head(setup: Setup) -> None:
     space = setup.space
     print(
-        f"Space     {space.name}: {space.size:.3g} networks, {len(space.decisions)} decisions",
+        f"Space     {space.name}: {magnitude(space.size)} networks, "
+        f"{len(space.decisions)} decisions",
         end="",
     )
     if space.per_layer_size:
-        print(f" (were each layer to choose for itself: {space.per_layer_size:.3g})", end="")
+        print(f" (were each layer to choose for itself: {magnitude(space.per_layer_size)})", end="")
     print(f"\nData      {setup.dataset.description}")
     print(f"Accuracy  {setup.accuracy.description}")
     print(f"Latency   {setup.clock.description}")

@@ -50,6 +50,7 @@ class Progress:
         self._now = ""
         self._live: Live | None = None
         self._started = clock()
+        self._first_trial_started: float | None = None
 
     def __enter__(self) -> "Progress":
         self._started = self._clock()
@@ -75,6 +76,8 @@ class Progress:
 
     def on_start(self, number: int, network: tuple[str, ...]) -> None:
         """Takes note that the network of a trial is being measured."""
+        if self._first_trial_started is None:
+            self._first_trial_started = self._clock()
         self.now(f"trial {number}: {' '.join(network)}")
 
     def on_trial(self, trial: Trial) -> None:
@@ -186,7 +189,9 @@ class Progress:
         return entropy / self._max_entropy if entropy is not None and self._max_entropy else None
 
     def _per_hour(self) -> float | None:
-        seconds, done = self._clock() - self._started, self._tally.trials - self._earlier
+        # Landmarks, which are measured before the first trial, say nothing of the pace.
+        since = self._started if self._first_trial_started is None else self._first_trial_started
+        seconds, done = self._clock() - since, self._tally.trials - self._earlier
         return 3600 * done / seconds if done and seconds > 0 else None
 
     def _seconds_left(self) -> float:

@@ -11,6 +11,7 @@ from search.pareto_plot import pareto
 from search.quantities import amount, counted, duration, magnitude, milliseconds, percent
 from search.report_page import command, figure, network, paragraph, section, table
 from search.trials import COMPLETED, Measured
+from search.workdir import flatten
 
 _SHOWN_AT_ONCE = 10
 
@@ -190,7 +191,11 @@ def run(findings: Findings) -> str:
     for name, text in (("command", "Command"), ("flags", "Flags that differ from their defaults")):
         if settings.get(name):
             parts.append(paragraph(text, "caption") + command(settings[name].strip()))
-    results_depend_on = _flat(settings.get("settings") or {})
+    results_depend_on = [
+        (name, str(value))
+        for name, value in flatten(settings.get("settings") or {}).items()
+        if name != "space.decisions"  # they have a section of their own
+    ]
     if results_depend_on:
         parts.append(
             "<details><summary>All settings that the results depend on</summary>"
@@ -279,13 +284,3 @@ def _learning(findings: Findings) -> str:
     if findings.max_entropy:
         text += f", {100 * entropies[-1] / findings.max_entropy:.0f} % of the maximum"
     return f"{text}. KL divergence and clipped share tell how far one update moves it."
-
-
-def _flat(settings: dict, prefix: str = "") -> list[tuple[str, str]]:
-    rows = []
-    for name, value in settings.items():
-        if isinstance(value, dict):
-            rows += _flat(value, f"{prefix}{name}.")
-        elif f"{prefix}{name}" != "space.decisions":  # they have a section of their own
-            rows.append((f"{prefix}{name}", str(value)))
-    return rows

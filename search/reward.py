@@ -58,7 +58,11 @@ class RewardConfig:
 
 
 def named_reward(
-    name: str, target_latency_ms: float, alpha: float | None = None, beta: float | None = None
+    name: str,
+    target_latency_ms: float,
+    alpha: float | None = None,
+    beta: float | None = None,
+    infeasible_reward: float | None = None,
 ) -> RewardConfig:
     """The RewardConfig of a name in NAMED, with alpha or beta replaced where given."""
     if name not in NAMED:
@@ -69,6 +73,7 @@ def named_reward(
         alpha=named_alpha if alpha is None else alpha,
         beta=named_beta if beta is None else beta,
         form=form,
+        infeasible_reward=infeasible_reward,
     )
 
 
@@ -76,7 +81,8 @@ def reward(accuracy, latency_ms, config: RewardConfig):
     """The reward of measured networks.
 
     MnasNet, eq. 2 and 3: ACC * (LAT / T) ** w with w = alpha where LAT <= T, else beta.
-    Absolute form (TuNAS, eq. 2): ACC + beta * |LAT / T - 1|.
+    Absolute form (TuNAS, eq. 2): ACC + beta * |LAT / T - 1|. Differs from TuNAS: never below the
+    infeasible reward, so that no network gains by failing.
 
     Args:
       accuracy: top-1 in [0, 1], a float or an array.

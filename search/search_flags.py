@@ -94,6 +94,11 @@ _REWARD = flags.DEFINE_enum(
 _TARGET_LATENCY_MS = flags.DEFINE_float("target_latency_ms", 75.0, "T of the reward")
 _ALPHA = flags.DEFINE_float("alpha", None, "exponent below the target, in place of the reward's")
 _BETA = flags.DEFINE_float("beta", None, "exponent above the target, in place of the reward's")
+_INFEASIBLE_REWARD = flags.DEFINE_float(
+    "infeasible_reward",
+    None,
+    "of networks that cannot be measured; by default 0, and -1 with --reward=absolute",
+)
 _MAX_LATENCY_MS = flags.DEFINE_float(
     "max_latency_ms", None, "slower networks are infeasible and not trained; by default no limit"
 )
@@ -146,7 +151,13 @@ def _hyperparameters(prefix: str, default, paper):
 def search_config() -> SearchConfig:
     """What to search; ValueError for a value out of range."""
     return SearchConfig(
-        reward=named_reward(_REWARD.value, _TARGET_LATENCY_MS.value, _ALPHA.value, _BETA.value),
+        reward=named_reward(
+            _REWARD.value,
+            _TARGET_LATENCY_MS.value,
+            _ALPHA.value,
+            _BETA.value,
+            _INFEASIBLE_REWARD.value,
+        ),
         max_trials=_MAX_TRIALS.value,
         batch_size=_BATCH_SIZE.value,
         seed=_SEED.value,

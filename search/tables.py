@@ -91,12 +91,12 @@ def write_tables(workdir: Path, trials: list[Trial], context: dict) -> None:
     write_atomically(Path(workdir) / "top.json", json.dumps(best, indent=2) + "\n")
 
 
-def write_atomically(path: Path, text: str) -> None:
-    """Writes a file of UTF-8 text under another name, then renames it; OSError as `open` does."""
+def write_atomically(path: Path, content: str | bytes) -> None:
+    """Writes a file under another name, text as UTF-8, then renames it; OSError as `open` does."""
     # The number keeps a report apart from the search beside which it runs.
     temporary = path.with_name(f".{path.name}.{os.getpid()}.tmp")
     try:
-        temporary.write_text(text, encoding="utf-8")
+        temporary.write_bytes(content.encode() if isinstance(content, str) else content)
         os.replace(temporary, path)
     finally:
         temporary.unlink(missing_ok=True)

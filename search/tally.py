@@ -34,8 +34,3 @@ class Tally:
         elif self.best is None or trial.reward > self.best.reward:
             self.best = trial
         return True
-
-    @property
-    def distinct(self) -> int:
-        """How many different networks there are."""
-        return self.trials - self.reused

@@ -5,6 +5,7 @@ from pathlib import Path
 from search.accuracy import ProxyAccuracy
 from search.evaluators import Infeasible
 from search.latency import LatencyConfig
+from search.tables import write_atomically
 from search.trials import Trial
 from search.workdir import Workdir
 from tflite_bench.convert import ConversionError, to_tflite
@@ -47,11 +48,6 @@ def export_best(
         tflite = to_tflite(model, quantization=latency.quantization, representative=calibration)
     except ConversionError as error:
         raise Infeasible(str(error)) from error
-    temporary = path.with_suffix(".tmp")
-    try:
-        temporary.write_bytes(tflite)
-        temporary.replace(path)
-    finally:
-        temporary.unlink(missing_ok=True)
+    write_atomically(path, tflite)
     workdir.store.save_settings({"exported": wanted})
     return path

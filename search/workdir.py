@@ -95,7 +95,7 @@ def check_settings(store: TrialStore, settings: dict) -> None:
     if kept is None:
         store.save_settings({"settings": settings})
         return
-    old, new = _flatten(kept), _flatten(settings)
+    old, new = flatten(kept), flatten(settings)
     names = [name for name in old | new if old.get(name) != new.get(name)]
     if names:
         told = "; ".join(
@@ -113,13 +113,14 @@ def _plain(value):
     return value.tolist() if hasattr(value, "tolist") else str(value)
 
 
-def _flatten(settings: dict, prefix: str = "") -> dict:
+def flatten(settings: dict, prefix: str = "") -> dict:
+    """Nested settings by dotted names: {'reward': {'beta': -1}} -> {'reward.beta': -1}."""
     flat = {}
     for name, value in settings.items():
         if isinstance(value, dict):
-            flat |= _flatten(value, f"{prefix}{name}.")
+            flat |= flatten(value, f"{prefix}{name}.")
         else:
-            flat[prefix + name] = list(value) if isinstance(value, tuple) else value
+            flat[prefix + name] = value
     return flat
 
 

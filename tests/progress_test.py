@@ -101,3 +101,15 @@ def test_on_a_terminal_the_panel_stays_at_the_end_and_no_lines_are_printed(monke
     shown = stream.getvalue()
     assert "finished" in shown
     assert "mean_reward" not in shown
+
+
+def test_the_pace_counts_from_the_first_trial_and_not_from_the_landmarks_before_it():
+    stream, clock = io.StringIO(), Clock()
+    with Progress(4, stream=stream, clock=clock) as progress:
+        clock.seconds = 1000.0  # landmarks
+        progress.on_start(0, ("r0",))
+        clock.seconds = 1060.0
+        progress.on_trial(trial(0))
+        progress.on_trial(trial(1))
+    # 2 trials in 60 s are 120 an hour; the other 2 take 60 s.
+    assert "trials/h 120  left 0:01:00" in stream.getvalue()

@@ -54,3 +54,10 @@ def test_landmarks_and_the_space_follow_from_names(parse):
     assert [architecture.name for architecture in search_flags.landmarks()] == ["mnasnet-small"]
     space, reference = search_flags.space_and_reference()
     assert (space.size, reference.name) == (432**7, "mnasnet-a1")
+
+
+def test_the_reward_of_an_infeasible_network_is_a_flag(parse):
+    parse("--reward=absolute")
+    assert search_flags.search_config().reward.infeasible_reward == -1.0
+    parse("--infeasible_reward=-0.5")
+    assert search_flags.search_config().reward.infeasible_reward == -0.5
