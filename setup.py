@@ -1,13 +1,13 @@
 """Installs MnasNet: `pip install -e .` for use, `pip install -e .[dev]` for work on it."""
 
-from setuptools import setup
+from setuptools import find_packages, setup
 
 setup(
     name="mnasnet",
     version="0.1.0",
     description="MnasNet in TensorFlow: search mobile networks, retrain them, ship them as TFLite",
     license="Apache-2.0",
-    packages=["mnasnet", "search", "tflite_bench"],
+    packages=find_packages(include=["mnasnet*", "search*", "tflite_bench*"]),
     python_requires=">=3.11,<3.13",
     install_requires=[
         "tensorflow~=2.20.0",

@@ -9,10 +9,10 @@ from pathlib import Path
 
 from absl import flags
 
-from search import report_sections
-from search.findings import Findings
-from search.report_decisions import decisions
-from search.report_page import page
+from search.reporting import sections
+from search.reporting.decisions import decisions
+from search.reporting.findings import Findings
+from search.reporting.page import page
 from search.tables import write_atomically, write_tables
 from search.trials import TrialStore
 from tflite_bench import command_line
@@ -35,18 +35,18 @@ def write_report(workdir: str | Path, store: TrialStore) -> Path:
     findings = Findings.of(workdir, store)
     write_tables(findings.workdir, findings.trials, findings.settings)
     path = findings.workdir / "report.html"
-    sections = (
-        report_sections.headline,
-        report_sections.trade_off,
-        report_sections.best_networks,
-        report_sections.landmarks,
-        report_sections.course,
+    order = (
+        sections.headline,
+        sections.trade_off,
+        sections.best_networks,
+        sections.landmarks,
+        sections.course,
         decisions,
-        report_sections.infeasible,
-        report_sections.run,
+        sections.infeasible,
+        sections.run,
     )
     title = f"MnasNet search: {findings.workdir.resolve().name}"
-    write_atomically(path, page(title, (section(findings) for section in sections)))
+    write_atomically(path, page(title, (section(findings) for section in order)))
     return path
 
 

@@ -7,8 +7,8 @@ from xml.etree import ElementTree
 import numpy as np
 import pytest
 
-from search import plots
-from search.pareto_plot import pareto
+from search.reporting import plots
+from search.reporting.pareto_plot import pareto
 from search.reward import RewardConfig
 from search.trials import Measured, Trial
 

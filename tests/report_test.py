@@ -12,9 +12,9 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from search.findings import Findings
 from search.quantities import amount, counted, duration, magnitude, milliseconds
 from search.report import report_on, write_report
+from search.reporting.findings import Findings
 from search.reward import RewardConfig, reward
 from search.search_space import get_space
 from search.trials import Measured, Trial, TrialStore

@@ -9,7 +9,7 @@ from matplotlib.figure import Figure
 from matplotlib.ticker import FixedLocator, FuncFormatter, LogLocator, MaxNLocator, NullFormatter
 from numpy.lib.stride_tricks import sliding_window_view
 
-from search.svg import BLUE, GREEN, INK, MUTED, ORANGE, STYLE, to_svg
+from search.reporting.svg import BLUE, GREEN, INK, MUTED, ORANGE, STYLE, to_svg
 from search.trials import COMPLETED, Trial
 
 # More points than these are drawn as pixels, which keeps the page small.

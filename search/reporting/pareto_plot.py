@@ -9,10 +9,10 @@ from matplotlib.colors import LinearSegmentedColormap
 from matplotlib.figure import Figure
 from matplotlib.ticker import FuncFormatter, LogLocator, MaxNLocator, NullFormatter
 
-from search.plots import MOST_VECTOR_POINTS, robust_range
 from search.quantities import milliseconds, percent
+from search.reporting.plots import MOST_VECTOR_POINTS, robust_range
+from search.reporting.svg import GREEN, HALO, INK, MUTED, PAPER, RED, STYLE, to_svg
 from search.reward import RewardConfig, reward
-from search.svg import GREEN, HALO, INK, MUTED, PAPER, RED, STYLE, to_svg
 from search.tables import distinct_feasible, pareto_front, top
 from search.trials import COMPLETED, Measured, Trial
 

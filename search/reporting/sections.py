@@ -5,11 +5,11 @@ from collections.abc import Sequence
 import numpy as np
 
 from mnasnet.block_args import BlockArgs, decode
-from search import plots
-from search.findings import Findings
-from search.pareto_plot import pareto
 from search.quantities import amount, counted, duration, magnitude, milliseconds, percent
-from search.report_page import command, figure, network, paragraph, section, table
+from search.reporting import plots
+from search.reporting.findings import Findings
+from search.reporting.page import command, figure, network, paragraph, section, table
+from search.reporting.pareto_plot import pareto
 from search.trials import COMPLETED, Measured
 from search.workdir import flatten
 

@@ -3,8 +3,8 @@
 import html
 from collections.abc import Sequence
 
-from search.findings import Findings
-from search.report_page import paragraph, section
+from search.reporting.findings import Findings
+from search.reporting.page import paragraph, section
 
 
 def decisions(findings: Findings) -> str:
