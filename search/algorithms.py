@@ -6,7 +6,7 @@ from typing import Protocol
 
 import numpy as np
 
-from search.hyperparameters import ControllerConfig, PPOConfig
+from search.hyperparameters import ControllerConfig, EvolutionConfig, PPOConfig
 from search.sample_batch import SampleBatch
 from search.search_space import SearchSpace
 
@@ -40,16 +40,20 @@ class PPO:
       space: what is to be decided.
       controller: see there.
       ppo: see there.
+      evolution: is another algorithm's.
       seed: of weights and samples.
     """
 
     def __init__(
         self,
         space: SearchSpace,
+        *,
         controller: ControllerConfig = ControllerConfig(),
         ppo: PPOConfig = PPOConfig(),
+        evolution: EvolutionConfig | None = None,
         seed: int = 0,
     ):
+        del evolution
         # Imported here: TensorFlow takes seconds, and a reader of this module may not need it.
         from search.controller import Controller
         from search.ppo import PPOLearner
@@ -78,8 +82,8 @@ class PPO:
 class RandomSearch:
     """Every network as likely as every other: the baseline that an algorithm has to beat."""
 
-    def __init__(self, space: SearchSpace, controller=None, ppo=None, seed: int = 0):
-        del controller, ppo
+    def __init__(self, space: SearchSpace, *, seed: int = 0, **hyperparameters):
+        del hyperparameters  # it has none
         self._space, self._seed, self._batches = space, seed, 0
 
     def sample(self, n: int) -> SampleBatch:
@@ -108,4 +112,5 @@ class RandomSearch:
         self._batches = int(state["batches"])
 
 
+# Each takes the space and, by keyword, the hyperparameters of all algorithms and the seed.
 ALGORITHMS: dict[str, Callable[..., Algorithm]] = {"ppo": PPO, "random": RandomSearch}

@@ -1,4 +1,4 @@
-"""Hyperparameters of the controller and of PPO, and NASNet's values of them.
+"""Hyperparameters of the algorithms, and the published values of them.
 
 Nothing here imports TensorFlow, so that flags can borrow the defaults.
 """
@@ -97,3 +97,34 @@ PAPER_PPO = PPOConfig(
     elite_size=0,
     imagined_rounds=0,
 )
+
+
+@dataclasses.dataclass(frozen=True)
+class EvolutionConfig:
+    """Regularized evolution (Real et al., arXiv 1802.01548).
+
+    Attributes:
+      population_size: networks that live; the oldest dies for each that is born.
+      tournament_size: how many of them compete to be the parent of the next.
+      mutation_tries: how often a child that is known already is mutated anew; 0 proposes known ones
+        again, as published.
+    """
+
+    population_size: int = 50
+    tournament_size: int = 25
+    mutation_tries: int = 50
+
+    def __post_init__(self):
+        if self.population_size < 1:
+            raise ValueError(f"population_size must be at least 1, got {self.population_size}")
+        if not 1 <= self.tournament_size <= self.population_size:
+            raise ValueError(
+                f"tournament_size must be from 1 to population_size, {self.population_size}, got "
+                f"{self.tournament_size}"
+            )
+        if self.mutation_tries < 0:
+            raise ValueError(f"mutation_tries must be 0 or more, got {self.mutation_tries}")
+
+
+# As published: a quarter of the population to a tournament (there 25 of 100), known children kept.
+PAPER_EVOLUTION = EvolutionConfig(tournament_size=12, mutation_tries=0)

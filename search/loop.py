@@ -9,7 +9,7 @@ import numpy as np
 
 from search.algorithms import ALGORITHMS
 from search.evaluators import AccuracyEvaluator, Evaluator, LatencyEvaluator, Network
-from search.hyperparameters import ControllerConfig, PPOConfig
+from search.hyperparameters import ControllerConfig, EvolutionConfig, PPOConfig
 from search.reward import RewardConfig
 from search.search_space import SearchSpace
 from search.tally import Tally
@@ -30,6 +30,7 @@ class SearchConfig:
       max_latency_ms: slower networks are infeasible and are not trained; None for no limit.
       controller: of algorithm 'ppo'.
       ppo: of algorithm 'ppo'.
+      evolution: of algorithm 'evolution'.
 
     Raises:
       ValueError: for a value out of range.
@@ -43,6 +44,7 @@ class SearchConfig:
     max_latency_ms: float | None = None
     controller: ControllerConfig = ControllerConfig()
     ppo: PPOConfig = PPOConfig()
+    evolution: EvolutionConfig = EvolutionConfig()
 
     def __post_init__(self):
         for name in ("max_trials", "batch_size"):
@@ -122,7 +124,13 @@ def run_search(
     check_settings(store, search_settings(space, evaluator.accuracy, evaluator.latency, config))
 
     def make_algorithm():
-        return ALGORITHMS[config.algorithm](space, config.controller, config.ppo, config.seed)
+        return ALGORITHMS[config.algorithm](
+            space,
+            controller=config.controller,
+            ppo=config.ppo,
+            evolution=config.evolution,
+            seed=config.seed,
+        )
 
     algorithm = make_algorithm()
     updates, state = workdir.load_checkpoint() if workdir else (0, {})

@@ -189,10 +189,9 @@ def latency_config() -> LatencyConfig:
     )
 
 
-def space_and_reference() -> tuple[SearchSpace, Architecture]:
-    """The space, and the network around which it is laid; ValueError for an unknown name."""
-    reference = get_architecture(_REFERENCE.value)
-    return get_space(_SEARCH_SPACE.value, reference), reference
+def search_space() -> SearchSpace:
+    """The space, laid around --reference; ValueError for an unknown name."""
+    return get_space(_SEARCH_SPACE.value, get_architecture(_REFERENCE.value))
 
 
 def landmarks() -> list[Architecture]:

@@ -42,6 +42,8 @@ class SearchSpace:
       encode: from block strings to one value per decision; the inverse of `decode`. Needed where
         `decode` is given and points are to be read back.
       name: what reports call it.
+      skeleton: what stands around the blocks (stem, head, dropout, image size); its own blocks do
+        not matter. None where the points are no networks.
       per_layer_size: how many networks the space would hold if each layer chose for itself
         (S^(B*N) in the MnasNet paper, section 4.1); None where that has no meaning.
 
@@ -56,6 +58,7 @@ class SearchSpace:
         encode: Callable[[Network], Sequence] | None = None,
         *,
         name: str = "custom",
+        skeleton: Architecture | None = None,
         per_layer_size: int | None = None,
     ):
         self.decisions = tuple(decisions)
@@ -65,6 +68,7 @@ class SearchSpace:
         if len(set(names)) != len(names):
             raise ValueError(f"decisions of one name in a search space: {sorted(names)}")
         self.name = name
+        self.skeleton = skeleton
         self.per_layer_size = per_layer_size
         self._decode = decode or self._name_values
         self._encode = encode if decode else self._read_values
@@ -102,6 +106,16 @@ class SearchSpace:
     def decode(self, tokens: Sequence[int]) -> Network:
         """The network's block strings, from tokens [T]; ValueError as `values`."""
         return tuple(self._decode(self.values(tokens)))
+
+    def architecture(self, network: Network) -> Architecture:
+        """A network's blocks between the skeleton's stem and head.
+
+        Raises:
+          ValueError: where the space has no skeleton, or a string is no block.
+        """
+        if self.skeleton is None:
+            raise ValueError(f"the points of the space {self.name!r} are no networks")
+        return dataclasses.replace(self.skeleton, name="candidate", blocks=decode(network))
 
     def encode(self, strings: Sequence[str]) -> np.ndarray:
         """Tokens int32 [T] of a network; ValueError where it is not a point of the space."""
@@ -226,6 +240,7 @@ def mnasnet_space(reference: Architecture) -> SearchSpace:
         to_strings,
         to_values,
         name="mnasnet",
+        skeleton=reference,
         per_layer_size=block_size ** sum(block.num_repeat for block in reference.blocks),
     )
 

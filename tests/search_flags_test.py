@@ -52,8 +52,8 @@ def test_named_rewards_and_exponents_reach_the_config(parse):
 def test_landmarks_and_the_space_follow_from_names(parse):
     parse("--references=mnasnet-small", "--reference=mnasnet-a1")
     assert [architecture.name for architecture in search_flags.landmarks()] == ["mnasnet-small"]
-    space, reference = search_flags.space_and_reference()
-    assert (space.size, reference.name) == (432**7, "mnasnet-a1")
+    space = search_flags.search_space()
+    assert (space.size, space.skeleton.name) == (432**7, "mnasnet-a1")
 
 
 def test_the_reward_of_an_infeasible_network_is_a_flag(parse):
