@@ -9,7 +9,7 @@ import dataclasses
 import json
 import math
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Protocol
 
 from search.reward import RewardConfig, reward
@@ -36,6 +36,10 @@ class Evaluation:
 class AccuracyEvaluator(Protocol):
     """Measures accuracy.
 
+    One that computes rather than trains may have a second method besides, with which a search asks
+    for a whole batch at once: `evaluate_all(networks) -> list`, in their order, of Evaluations or,
+    for networks that cannot be measured, of Infeasible exceptions.
+
     Attributes:
       settings: what the numbers depend on, JSON-able; a search goes on only with the same.
     """
@@ -47,7 +51,7 @@ class AccuracyEvaluator(Protocol):
 
 
 class LatencyEvaluator(Protocol):
-    """Measures latency.
+    """Measures latency; may have `measure_all(networks)` as AccuracyEvaluator has `evaluate_all`.
 
     Attributes:
       settings: what the numbers depend on, JSON-able; a search goes on only with the same.
@@ -106,45 +110,82 @@ class Evaluator:
         self._reward_config, self._max_latency_ms = reward_config, max_latency_ms
         self._count = count
 
+    @property
+    def at_once(self) -> bool:
+        """Whether a batch of networks is measured as quickly as one."""
+        return hasattr(self.accuracy, "evaluate_all") and hasattr(self.latency, "measure_all")
+
     def measure(self, network: Network) -> Measured:
-        """What becomes of a network; infeasible, with the reason, where an evaluator says so.
+        """What becomes of a network; see `measure_all`."""
+        return self.measure_all([network])[0]
+
+    def measure_all(self, networks: Sequence[Network]) -> list[Measured]:
+        """What becomes of each network; infeasible, with the reason, where an evaluator says so.
 
         Raises:
           ValueError: for an accuracy outside [0, 1] or a latency that is not over 0.
         """
-        known = {"network": network, "accuracy": None, "latency_ms": None, "records": {}}
+        found = [
+            {"network": network, "accuracy": None, "latency_ms": None, "records": {}}
+            for network in networks
+        ]
         if self._count is not None:
-            stats = self._count(network)
-            known |= {"params": stats.params, "multiply_adds": stats.multiply_adds}
-        try:
-            known["latency_ms"] = self._run("latency", self.latency.measure, network, known)
-            limit = self._max_latency_ms
-            if limit is not None and known["latency_ms"] > limit:
-                raise Infeasible(f"latency {known['latency_ms']:.4g} ms is over {limit:g} ms")
-            known["accuracy"] = self._run("accuracy", self.accuracy.evaluate, network, known)
-        except Infeasible as reason:
-            return Measured(
-                **known,
-                reward=self._reward_config.infeasible_reward,
-                reason=" ".join(str(reason).split()) or "infeasible",
-            )
-        value = reward(known["accuracy"], known["latency_ms"], self._reward_config)
-        return Measured(**known, reward=value)
+            for known in found:
+                stats = self._count(known["network"])
+                known |= {"params": stats.params, "multiply_adds": stats.multiply_adds}
+        self._run("latency", "latency_ms", _all_by(self.latency, "measure"), found)
+        limit = math.inf if self._max_latency_ms is None else self._max_latency_ms
+        for known in found:
+            if "reason" not in known and known["latency_ms"] > limit:
+                known["reason"] = f"latency {known['latency_ms']:.4g} ms is over {limit:g} ms"
+        self._run("accuracy", "accuracy", _all_by(self.accuracy, "evaluate"), found)
+        return [Measured(**known, reward=self._reward(known)) for known in found]
 
-    def _run(self, kind: str, evaluate: Callable, network: Network, known: dict) -> float:
+    def _reward(self, known: dict) -> float:
+        if "reason" in known:
+            return self._reward_config.infeasible_reward
+        return reward(known["accuracy"], known["latency_ms"], self._reward_config)
+
+    def _run(self, kind: str, field: str, evaluate_all: Callable, found: list[dict]) -> None:
+        """Adds one of the two measurements to what is known of the networks that are feasible."""
+        feasible = [known for known in found if "reason" not in known]
+        if not feasible:
+            return
         start = time.monotonic()
-        evaluation = evaluate(network)
-        if not isinstance(evaluation, Evaluation):
-            evaluation = Evaluation(float(evaluation))
-        seconds = "train_seconds" if kind == "accuracy" else "latency_seconds"
-        known[seconds] = time.monotonic() - start
-        known["records"][kind] = json.loads(json.dumps(evaluation.record, default=float))
-        if math.isnan(evaluation.value):
-            raise Infeasible(f"the {kind} is not a number")
-        value = float(evaluation.value)
-        # Checked here, so that no network is trained in vain.
-        if kind == "latency" and not 0 < value < math.inf:
-            raise ValueError(f"latency is {value} ms, must be finite and over 0")
-        if kind == "accuracy" and not 0 <= value <= 1:
-            raise ValueError(f"accuracy is {value}, must be top-1 in [0, 1]")
-        return value
+        evaluations = evaluate_all([known["network"] for known in feasible])
+        seconds = (time.monotonic() - start) / len(feasible)
+        for known, evaluation in zip(feasible, evaluations, strict=True):
+            known["train_seconds" if kind == "accuracy" else "latency_seconds"] = seconds
+            if isinstance(evaluation, Infeasible):
+                known["reason"] = " ".join(str(evaluation).split()) or "infeasible"
+                continue
+            if not isinstance(evaluation, Evaluation):
+                evaluation = Evaluation(float(evaluation))
+            known["records"][kind] = json.loads(json.dumps(evaluation.record, default=float))
+            value = float(evaluation.value)
+            if math.isnan(value):
+                known["reason"] = f"the {kind} is not a number"
+                continue
+            # Checked here, so that no network is trained in vain.
+            if kind == "latency" and not 0 < value < math.inf:
+                raise ValueError(f"latency is {value} ms, must be finite and over 0")
+            if kind == "accuracy" and not 0 <= value <= 1:
+                raise ValueError(f"accuracy is {value}, must be top-1 in [0, 1]")
+            known[field] = value
+
+
+def _all_by(evaluator: object, method: str) -> Callable[[list[Network]], list]:
+    """The evaluator's method for many networks, made from the one for a single one if need be."""
+    if hasattr(evaluator, f"{method}_all"):
+        return getattr(evaluator, f"{method}_all")
+
+    def one_by_one(networks):
+        evaluations = []
+        for network in networks:
+            try:
+                evaluations.append(getattr(evaluator, method)(network))
+            except Infeasible as reason:
+                evaluations.append(reason)
+        return evaluations
+
+    return one_by_one

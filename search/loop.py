@@ -148,20 +148,16 @@ def run_search(
         first = updates * config.batch_size
         trials, recorded = recorded[: config.batch_size], recorded[config.batch_size :]
         _check_replay(trials, batch.tokens)
-        for number in range(first + len(trials), min(first + config.batch_size, config.max_trials)):
-            tokens = tuple(map(int, batch.tokens[number - first]))
-            network = space.decode(tokens)
-            known = store.find(network)
-            if known is None:
+        samples = [
+            (number, tokens, space.decode(tokens))
+            for number, tokens in enumerate(map(tuple, batch.tokens.tolist()), start=first)
+            if first + len(trials) <= number < config.max_trials
+        ]
+        for group in [samples] if evaluator.at_once else [[sample] for sample in samples]:
+            for trial in _evaluate(group, evaluator, store, observers):
+                trials.append(trial)
                 for observer in observers:
-                    observer.on_start(number, network)
-                trial = Trial(number, tokens, evaluator.measure(network))
-            else:
-                trial = Trial(number, tokens, known.measured, reused_from=known.trial)
-            store.append([trial])
-            trials.append(trial)
-            for observer in observers:
-                observer.on_trial(trial)
+                    observer.on_trial(trial)
         if len(trials) < config.batch_size:
             break
         metrics = algorithm.step(batch, np.array([trial.reward for trial in trials], np.float32))
@@ -191,6 +187,27 @@ def search_settings(
     }
     del settings["search"]["max_trials"]
     return settings
+
+
+def _evaluate(samples, evaluator, store, observers) -> list[Trial]:
+    """The trials of samples (number, tokens, network): measured once each, committed together."""
+    new = {}
+    for number, _, network in samples:
+        if store.find(network) is None and network not in new:
+            new[network] = number
+            for observer in observers:
+                observer.on_start(number, network)
+    measured = dict(zip(new, evaluator.measure_all(list(new)), strict=True))
+    trials = []
+    for number, tokens, network in samples:
+        known = store.find(network)
+        if known is not None:
+            trials.append(Trial(number, tokens, known.measured, reused_from=known.trial))
+        else:
+            repeated = new[network] if new[network] != number else None
+            trials.append(Trial(number, tokens, measured[network], reused_from=repeated))
+    store.append(trials)
+    return trials
 
 
 def _check_replay(trials: Sequence[Trial], tokens: np.ndarray) -> None:

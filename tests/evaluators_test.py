@@ -87,3 +87,38 @@ def test_other_failures_are_not_the_network_s_and_pass_through():
 
     with pytest.raises(ConnectionError):
         Evaluator(must_not_run, unplugged, REWARD).measure(NETWORK)
+
+
+class Table:
+    """An evaluator of either kind that answers for a whole batch, and keeps what it was asked."""
+
+    def __init__(self, values):
+        self.values, self.asked = values, []
+
+    def evaluate_all(self, networks):
+        self.asked.append(list(networks))
+        return [self.values[network] for network in networks]
+
+    measure_all = evaluate_all
+
+    def evaluate(self, network):
+        raise AssertionError("asked for one where it answers for all")
+
+    measure = evaluate
+
+
+def test_a_batch_is_measured_at_once_and_only_what_is_feasible_goes_on_to_accuracy():
+    fast, slow, broken = ("fast",), ("slow",), ("broken",)
+    accuracy = Table({fast: Evaluation(0.8, {"kind": "table"})})
+    latency = Table({fast: Evaluation(100.0), slow: Evaluation(300.0), broken: Infeasible("no op")})
+    evaluator = Evaluator(accuracy, latency, REWARD, max_latency_ms=200.0)
+    assert evaluator.at_once
+    measured = evaluator.measure_all([broken, fast, slow])
+    assert latency.asked == [[broken, fast, slow]]
+    assert accuracy.asked == [[fast]]
+    assert [m.reason for m in measured] == ["no op", None, "latency 300 ms is over 200 ms"]
+    assert (measured[1].reward, measured[1].records["accuracy"]) == (0.8, {"kind": "table"})
+
+
+def test_an_evaluator_that_takes_them_one_by_one_makes_a_batch_slow():
+    assert not Evaluator(lambda n: 0.8, Table({}), REWARD).at_once

