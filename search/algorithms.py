@@ -1,12 +1,20 @@
 """Search algorithms behind one interface: propose networks, hear their rewards."""
 
+import dataclasses
 import math
 from collections.abc import Callable
 from typing import Protocol
 
 import numpy as np
 
-from search.hyperparameters import ControllerConfig, EvolutionConfig, PPOConfig
+from search.evolution import Evolution
+from search.hyperparameters import (
+    PAPER_CONTROLLER,
+    PAPER_PPO,
+    ControllerConfig,
+    EvolutionConfig,
+    PPOConfig,
+)
 from search.sample_batch import SampleBatch
 from search.search_space import SearchSpace
 
@@ -79,6 +87,44 @@ class PPO:
             )
 
 
+class Reinforce(PPO):
+    """REINFORCE: the recurrent controller, a gradient step per batch on its own samples.
+
+    This is PPO with one epoch. Its ratio of new to old probabilities is 1 then, where the clipped
+    objective has the gradient of advantage x log-probability: nothing is clipped. The advantage is
+    the reward less a moving average of rewards.
+
+    The hyperparameters are NASNet's (PAPER_CONTROLLER, PAPER_PPO) but for the LSTM's width and
+    uniform mixture, the learning rate and the average's decay. The entropy bonus stays NASNet's:
+    ours is made for advantages of size 1, and would drown differences between rewards.
+    """
+
+    def __init__(
+        self,
+        space: SearchSpace,
+        *,
+        controller: ControllerConfig = ControllerConfig(),
+        ppo: PPOConfig = PPOConfig(),
+        evolution: EvolutionConfig | None = None,
+        seed: int = 0,
+    ):
+        super().__init__(
+            space,
+            controller=dataclasses.replace(
+                PAPER_CONTROLLER,
+                units=controller.units,
+                uniform_mixture=controller.uniform_mixture,
+            ),
+            ppo=dataclasses.replace(
+                PAPER_PPO,
+                epochs=1,
+                learning_rate=ppo.learning_rate,
+                baseline_decay=ppo.baseline_decay,
+            ),
+            seed=seed,
+        )
+
+
 class RandomSearch:
     """Every network as likely as every other: the baseline that an algorithm has to beat."""
 
@@ -113,4 +159,9 @@ class RandomSearch:
 
 
 # Each takes the space and, by keyword, the hyperparameters of all algorithms and the seed.
-ALGORITHMS: dict[str, Callable[..., Algorithm]] = {"ppo": PPO, "random": RandomSearch}
+ALGORITHMS: dict[str, Callable[..., Algorithm]] = {
+    "ppo": PPO,
+    "reinforce": Reinforce,
+    "evolution": Evolution,
+    "random": RandomSearch,
+}

@@ -7,7 +7,14 @@ from absl import flags
 from mnasnet.architectures import ARCHITECTURES, Architecture, get_architecture
 from mnasnet.proxy_config import ProxyConfig
 from search.algorithms import ALGORITHMS
-from search.hyperparameters import PAPER_CONTROLLER, PAPER_PPO, ControllerConfig, PPOConfig
+from search.hyperparameters import (
+    PAPER_CONTROLLER,
+    PAPER_EVOLUTION,
+    PAPER_PPO,
+    ControllerConfig,
+    EvolutionConfig,
+    PPOConfig,
+)
 from search.latency import KINDS, LatencyConfig
 from search.loop import SearchConfig
 from search.reward import NAMED, named_reward
@@ -117,7 +124,7 @@ _HYPERPARAMETERS = flags.DEFINE_enum(
     "hyperparameters",
     "default",
     ["default", "paper"],
-    "of the controller and PPO: ours, for few networks, or NASNet's; each of the flags below "
+    "of the algorithms: ours, for few networks, or the published ones; each of the flags below "
     "replaces one (search/hyperparameters.py explains them)",
 )
 _HYPERPARAMETER_FLAGS = {
@@ -133,6 +140,7 @@ _HYPERPARAMETER_FLAGS = {
     for prefix, config, paper in (
         ("controller", ControllerConfig, PAPER_CONTROLLER),
         ("ppo", PPOConfig, PAPER_PPO),
+        ("evolution", EvolutionConfig, PAPER_EVOLUTION),
     )
     for field in dataclasses.fields(config)
 }
@@ -165,6 +173,7 @@ def search_config() -> SearchConfig:
         max_latency_ms=_MAX_LATENCY_MS.value,
         controller=_hyperparameters("controller", ControllerConfig(), PAPER_CONTROLLER),
         ppo=_hyperparameters("ppo", PPOConfig(), PAPER_PPO),
+        evolution=_hyperparameters("evolution", EvolutionConfig(), PAPER_EVOLUTION),
     )
 
 

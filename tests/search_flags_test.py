@@ -2,7 +2,14 @@ import pytest
 from absl import flags
 
 from search import search_flags
-from search.hyperparameters import PAPER_CONTROLLER, PAPER_PPO, ControllerConfig, PPOConfig
+from search.hyperparameters import (
+    PAPER_CONTROLLER,
+    PAPER_EVOLUTION,
+    PAPER_PPO,
+    ControllerConfig,
+    EvolutionConfig,
+    PPOConfig,
+)
 from search.loop import SearchConfig
 
 
@@ -35,6 +42,15 @@ def test_single_hyperparameters_replace_those_of_the_setting(parse):
     assert config.ppo.clip_range == 0.3
     assert config.ppo.learning_rate == PAPER_PPO.learning_rate
     assert config.controller.units == 64
+
+
+def test_evolution_has_its_flags_too(parse):
+    parse()
+    assert search_flags.search_config().evolution == EvolutionConfig()
+    parse("--algorithm=evolution", "--hyperparameters=paper", "--evolution_population_size=30")
+    config = search_flags.search_config()
+    assert config.algorithm == "evolution"
+    assert config.evolution == EvolutionConfig(30, PAPER_EVOLUTION.tournament_size, 0)
 
 
 def test_an_impossible_hyperparameter_is_named(parse):
