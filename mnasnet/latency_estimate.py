@@ -37,12 +37,21 @@ MS_PER_MILLION_DEPTHWISE_MULTIPLY_ADDS = 0.5
 MS_PER_MILLION_ELEMENTS_MOVED = 2.4
 MS_PER_MILLION_WEIGHTS = 1.07
 
+_OPS = ("conv", "depthwise", "se", "pool", "global_pool", "dense")
+
+
+class UnknownOperation(ValueError):
+    """An operation that the formula has no price for; the message names it."""
+
 
 def pixel1_latency_ms(stats: ModelStats) -> float:
     """Estimated milliseconds for one image on a Pixel 1; see the module for formula and error.
 
     Args:
       stats: of the network, at the image size that it shall run at (`mnasnet.stats.count`).
+
+    Raises:
+      UnknownOperation: for an operation that the formula does not price.
     """
     multiply_adds, depthwise_multiply_adds, elements_moved = cost_drivers(stats)
     return (
@@ -54,9 +63,14 @@ def pixel1_latency_ms(stats: ModelStats) -> float:
 
 
 def cost_drivers(stats: ModelStats) -> tuple[int, int, int]:
-    """(P, D, A) of the formula, in units rather than millions."""
+    """(P, D, A) of the formula, in units rather than millions; UnknownOperation as above."""
     depthwise = elements_moved = 0
     for layer in stats.layers:
+        if layer.op not in _OPS:
+            raise UnknownOperation(
+                f"the Pixel 1 estimate knows no operation {layer.op!r} ({layer.name}), "
+                f"known are {', '.join(_OPS)}"
+            )
         if layer.op == "depthwise":
             depthwise += layer.multiply_adds
         if layer.op in ("depthwise", "pool"):

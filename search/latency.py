@@ -1,7 +1,7 @@
 """Milliseconds for the search: the one module of it that talks to tflite_bench."""
 
 import dataclasses
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from importlib import metadata
 
 from mnasnet.architectures import Architecture
@@ -43,6 +43,11 @@ class LatencyConfig:
                 f"latency_quantization is {self.quantization!r}, {self.kind} knows 'none' only"
             )
 
+    @property
+    def is_estimate(self) -> bool:
+        """Whether no clock is asked."""
+        return self.kind.startswith("estimate:")
+
 
 def make_latency(
     config: LatencyConfig,
@@ -79,9 +84,13 @@ class EstimatedLatency:
         self.description = f"{self.note}, {config.image_size} px"
 
     def measure(self, network: Network) -> Evaluation:
-        """See LatencyEvaluator."""
+        """See LatencyEvaluator; UnknownOperation for a network that the estimate cannot price."""
+        return self.measure_all([network])[0]
+
+    def measure_all(self, networks: Sequence[Network]) -> list[Evaluation]:
+        """`measure` of many at once."""
         record = {"kind": self.settings["kind"], "note": self.note}
-        return Evaluation(self._estimate(self._count(network)), record)
+        return [Evaluation(self._estimate(self._count(network)), record) for network in networks]
 
 
 class HostLatency:

@@ -14,6 +14,7 @@ import sys
 from collections.abc import Iterator
 
 from mnasnet.image_dataset import DataError
+from mnasnet.latency_estimate import UnknownOperation
 from search import search_flags
 from search.evaluators import Infeasible
 from search.loop import SearchResult, run_search, search_settings
@@ -93,10 +94,12 @@ def _finish(parts: Parts, workdir: Workdir, result: SearchResult) -> None:
     else:
         exported = _exported(parts, workdir, result)
         best = result.best.measured
+        predicted = "" if parts.trains else " (predicted)"
+        estimated = " (estimate)" if parts.latency.is_estimate else ""
         print(
             f"\nBest of {len(result.trials)} trials is trial {result.best.trial}: reward "
-            f"{best.reward:.4f}, accuracy {percent(best.accuracy)}, "
-            f"latency {milliseconds(best.latency_ms)}"
+            f"{best.reward:.4f}, accuracy {percent(best.accuracy)}{predicted}, "
+            f"latency {milliseconds(best.latency_ms)}{estimated}"
         )
         print("\n".join(f"  {string}" for string in best.network))
         print(f"  as TFLite  {exported}")
@@ -108,6 +111,8 @@ def _finish(parts: Parts, workdir: Workdir, result: SearchResult) -> None:
 
 def _exported(parts: Parts, workdir: Workdir, result: SearchResult) -> str:
     """Writes best.tflite; its path, or why there is none."""
+    if not parts.trains:
+        return "none, since nothing was trained; the command below trains it"
     try:
         return str(export_best(workdir, result.best, parts.accuracy, parts.latency))
     except Infeasible as reason:
@@ -123,7 +128,7 @@ def _print_head(parts: Parts) -> None:
     )
     if space.per_layer_size:
         print(f" (were each layer to choose for itself: {magnitude(space.per_layer_size)})", end="")
-    print(f"\nData      {parts.dataset.description}")
+    print(f"\nData      {parts.data}")
     print(f"Accuracy  {parts.accuracy.description}")
     print(f"Latency   {parts.clock.description}")
     reward = parts.config.reward
@@ -139,7 +144,7 @@ def _failures_told(workdir: Workdir) -> Iterator[None]:
     kept = f"the trials so far are kept in {workdir.path}"
     try:
         yield
-    except (DataError, SettingsMismatch) as error:
+    except (DataError, SettingsMismatch, UnknownOperation) as error:
         raise UsageError(str(error)) from error
     except (sqlite3.DatabaseError, OSError) as error:
         raise SurroundingsError(

@@ -18,10 +18,12 @@ from search import search_flags
 from search.accuracy import ProxyAccuracy
 from search.evaluators import Evaluator, Network
 from search.latency import make_latency
+from search.surrogate import Surrogate, SurrogateAccuracy, load_surrogate
 from search.trials import Measured
 from tflite_bench.host import cpu_model
 
-_PACKAGES = ("tensorflow", "tf-keras", "ai-edge-litert", "numpy")
+_PACKAGES = ("tensorflow", "tf-keras", "ai-edge-litert", "numpy", "scikit-learn")
+_IMAGENET_CLASSES = 1000  # of the published networks that a surrogate is fitted to
 
 
 class Parts:
@@ -37,12 +39,16 @@ class Parts:
         self.latency = search_flags.latency_config()
         self.space = search_flags.search_space()
         self.landmarks = search_flags.landmarks()
-        self.dataset = load_dataset(
-            search_flags.DATASET.value,
-            data_dir=search_flags.DATA_DIR.value,
-            image_size=self.proxy.image_size,
-            validation_images=search_flags.VALIDATION_IMAGES.value,
-        )
+        self.dataset = self.surrogate = None
+        if search_flags.ACCURACY.value == "surrogate":
+            self.surrogate = self._load_surrogate()
+        else:
+            self.dataset = load_dataset(
+                search_flags.DATASET.value,
+                data_dir=search_flags.DATA_DIR.value,
+                image_size=self.proxy.image_size,
+                validation_images=search_flags.VALIDATION_IMAGES.value,
+            )
         self.accuracy, self.clock, self.count = self._evaluators(self.space.architecture)
 
     def measure_landmark(self, architecture: Architecture) -> Measured:
@@ -52,15 +58,51 @@ class Parts:
         return evaluator.measure(block_args.encode(architecture.blocks))
 
     def _evaluators(self, architecture_of: Callable[[Network], Architecture]):
-        size, num_classes = self.latency.image_size, self.dataset.num_classes
+        size = self.latency.image_size
+        num_classes = _IMAGENET_CLASSES if self.surrogate else self.dataset.num_classes
 
-        @functools.lru_cache(maxsize=64)  # the estimate and the record ask for the same network
+        # The estimate and the record ask for the same networks, a batch at a time.
+        @functools.lru_cache(maxsize=4096)
         def count_of(network):
             return count(architecture_of(network), image_size=size, num_classes=num_classes)
 
-        accuracy = ProxyAccuracy(self.dataset, self.proxy, architecture_of)
+        if self.surrogate:
+            accuracy = SurrogateAccuracy(self.surrogate)
+        else:
+            accuracy = ProxyAccuracy(self.dataset, self.proxy, architecture_of)
         clock = make_latency(self.latency, architecture_of, count_of, num_classes)
         return accuracy, clock, count_of
+
+    def _load_surrogate(self) -> Surrogate:
+        if not search_flags.SURROGATE_DATA.value:
+            raise ValueError(
+                "--accuracy=surrogate needs --surrogate_data=DIR, the folder of a checkout of "
+                "Accel-NASBench (github.com/afzalxo/Accel-NASBench)"
+            )
+        surrogate = load_surrogate(search_flags.SURROGATE_DATA.value)
+        accuracy = SurrogateAccuracy(surrogate)
+        accuracy.check_space(self.space)
+        for landmark in self.landmarks:
+            accuracy.check_network(landmark)
+        return surrogate
+
+    @property
+    def data(self) -> str:
+        """What the accuracies come from, in a few words."""
+        return self.surrogate.data_note if self.surrogate else self.dataset.description
+
+    @property
+    def notes(self) -> list[str]:
+        """What the two measures are, with their errors, to stand beside every figure."""
+        return [
+            f"Accuracy: {self.accuracy.description}.",
+            f"Latency: {self.clock.description}.",
+        ]
+
+    @property
+    def trains(self) -> bool:
+        """Whether candidates are trained; else there is nothing trained to hand over."""
+        return self.surrogate is None
 
     def about(self) -> dict:
         """What a reader of the report wants to know about the run."""
@@ -78,11 +120,8 @@ class Parts:
             },
             "decisions": [[d.name, list(d.choices)] for d in space.decisions],
             "architecture": {**architecture, "name": f"{space.name} candidate"},
-            "dataset": self.dataset.description,
-            "notes": [
-                f"Accuracy: {self.accuracy.description}.",
-                f"Latency: {self.clock.description}.",
-            ],
+            "dataset": self.data,
+            "notes": self.notes,
             "device": cpu_model(),
             "versions": {"python": platform.python_version()}
             | {package: metadata.version(package) for package in _PACKAGES},

@@ -34,13 +34,16 @@ _SEARCH_SPACE = flags.DEFINE_string(
 )
 _REFERENCE = flags.DEFINE_string(
     "reference",
-    "mobilenet-v2",
-    f"network around which the space is laid: {', '.join(ARCHITECTURES)}",
+    None,
+    "network around which the space 'mnasnet' is laid, by default mobilenet-v2: "
+    f"{', '.join(ARCHITECTURES)}",
 )
+_LANDMARKS = ("mnasnet-a1", "mobilenet-v2")
 _REFERENCES = flags.DEFINE_list(
     "references",
-    ["mnasnet-a1", "mobilenet-v2"],
-    "published networks to put through the same training and clock, as landmarks in the report",
+    None,
+    "published networks to put through the same evaluation, as landmarks in the report; by default "
+    f"{','.join(_LANDMARKS)} where candidates are trained",
 )
 
 DATASET = flags.DEFINE_string(
@@ -58,7 +61,14 @@ VALIDATION_IMAGES = flags.DEFINE_integer(
 )
 
 ACCURACY = flags.DEFINE_enum(
-    "accuracy", "proxy", ["proxy"], "how accuracy is found: by a short training, the proxy task"
+    "accuracy",
+    "proxy",
+    ["proxy", "surrogate"],
+    "how accuracy is found: by a short training, the proxy task, or predicted by a surrogate that "
+    "is fitted to published networks, with nothing trained",
+)
+SURROGATE_DATA = flags.DEFINE_string(
+    "surrogate_data", None, "folder of a checkout of Accel-NASBench, for --accuracy=surrogate"
 )
 _PROXY_EPOCHS = flags.DEFINE_integer("proxy_epochs", ProxyConfig.epochs, "passes over the images")
 _PROXY_IMAGE_SIZE = flags.DEFINE_integer(
@@ -200,9 +210,12 @@ def latency_config() -> LatencyConfig:
 
 def search_space() -> SearchSpace:
     """The space, laid around --reference; ValueError for an unknown name."""
-    return get_space(_SEARCH_SPACE.value, get_architecture(_REFERENCE.value))
+    return get_space(_SEARCH_SPACE.value, _REFERENCE.value)
 
 
 def landmarks() -> list[Architecture]:
     """The published networks to compare with; ValueError for an unknown name."""
-    return [get_architecture(name) for name in _REFERENCES.value]
+    names = _REFERENCES.value
+    if names is None:
+        names = _LANDMARKS if ACCURACY.value == "proxy" else ()
+    return [get_architecture(name) for name in names]

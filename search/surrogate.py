@@ -18,6 +18,8 @@ from pathlib import Path
 
 import numpy as np
 
+from mnasnet.architectures import Architecture
+from mnasnet.block_args import encode
 from search import surrogate_cache
 from search.accel_nasbench import accel_nasbench_space
 from search.accel_nasbench_data import Networks, fingerprint, read_splits
@@ -86,11 +88,19 @@ class Surrogate:
         return self.intercept + terms.sum(axis=1)
 
     @property
+    def data_note(self) -> str:
+        """What it was fitted to, in a few words."""
+        return (
+            f"Accel-NASBench: {self.num_train:,} published networks to fit to, {self.num_test:,} "
+            "to test on"
+        )
+
+    @property
     def note(self) -> str:
         """What the numbers are, for everything that shows them."""
         return (
             f"ImageNet top-1 after short training, predicted by a regression on {self.num_train:,} "
-            f"networks of Accel-NASBench, nothing trained here; on {self.num_test:,} others R2 "
+            f"networks of Accel-NASBench, nothing was trained here; on {self.num_test:,} others R2 "
             f"{self.test_r2:.3f}, Kendall tau {self.test_tau:.3f}, mean error "
             f"{100 * self.test_error:.2f} points"
         )
@@ -208,6 +218,21 @@ class SurrogateAccuracy:
         tokens = np.stack([self._space.encode(network) for network in networks])
         record = {"kind": "surrogate", "note": self.note}
         return [Evaluation(float(top1), record) for top1 in self._surrogate.predict(tokens)]
+
+    def check_network(self, architecture: Architecture) -> None:
+        """ValueError for a network that the surrogate does not know, be it for stem or head."""
+        skeleton = self._space.skeleton
+        try:
+            self._space.encode(encode(architecture.blocks))
+            for field in ("stem_filters", "head_filters"):
+                own, known = getattr(architecture, field), getattr(skeleton, field)
+                if own != known:
+                    raise ValueError(f"{field} is {own}, the space has {known}")
+        except ValueError as error:
+            raise ValueError(
+                f"{architecture.name} is outside the space {self._space.name!r}, so its accuracy "
+                f"cannot be predicted: {error}"
+            ) from error
 
     def check_space(self, space: SearchSpace) -> None:
         """ValueError where a space holds networks that the surrogate does not know.
