@@ -119,54 +119,105 @@ def run_search(
             return run_search(
                 space, accuracy, latency, config, workdir=opened, count=count, observers=observers
             )
-    store = workdir.store if workdir else TrialStore(":memory:")
-    evaluator = Evaluator(accuracy, latency, config.reward, config.max_latency_ms, count)
-    check_settings(store, search_settings(space, evaluator.accuracy, evaluator.latency, config))
+    search = Search(
+        space, accuracy, latency, config, workdir=workdir, count=count, observers=observers
+    )
+    while not search.done:
+        search.advance()
+    return search.result()
 
-    def make_algorithm():
+
+class Search:
+    """A search that is advanced one batch at a time; the arguments are those of `run_search`.
+
+    Attributes:
+      store: its trials.
+      updates: how often the algorithm has learned from a batch so far.
+    """
+
+    def __init__(
+        self,
+        space: SearchSpace,
+        accuracy: AccuracyEvaluator | Callable[[Network], float],
+        latency: LatencyEvaluator | Callable[[Network], float],
+        config: SearchConfig,
+        *,
+        workdir: Workdir | None = None,
+        count: Callable[[Network], object] | None = None,
+        observers: Sequence[Observer] = (),
+    ):
+        self._space, self._config = space, config
+        self._workdir, self._observers = workdir, observers
+        self._evaluator = Evaluator(accuracy, latency, config.reward, config.max_latency_ms, count)
+        self.store = workdir.store if workdir else TrialStore(":memory:")
+        evaluators = self._evaluator.accuracy, self._evaluator.latency
+        check_settings(self.store, search_settings(space, *evaluators, config))
+        self._algorithm = self._make_algorithm()
+        self.updates, state = workdir.load_checkpoint() if workdir else (0, {})
+        if state:
+            self._algorithm.restore(state)
+        recorded = self.store.trials()
+        if len(recorded) < self.updates * config.batch_size:
+            # A power cut may take the last trials, which a checkpoint outlived: what the algorithm
+            # has learned must be what is recorded, so it learns again from the start.
+            self.updates, self._algorithm = 0, self._make_algorithm()
+        self._recorded = recorded[self.updates * config.batch_size :]
+        self._evaluated = len(recorded)
+
+    def _make_algorithm(self):
+        config = self._config
         return ALGORITHMS[config.algorithm](
-            space,
+            self._space,
             controller=config.controller,
             ppo=config.ppo,
             evolution=config.evolution,
             seed=config.seed,
         )
 
-    algorithm = make_algorithm()
-    updates, state = workdir.load_checkpoint() if workdir else (0, {})
-    if state:
-        algorithm.restore(state)
-    if len(store.trials()) < updates * config.batch_size:
-        # A power cut may take the last trials, which a checkpoint outlived: what the algorithm has
-        # learned must be what is recorded, so it learns again from the start.
-        updates, algorithm = 0, make_algorithm()
-    recorded = store.trials(first=updates * config.batch_size)
-    while updates * config.batch_size < config.max_trials:
+    @property
+    def done(self) -> bool:
+        """Whether max_trials are there, and the algorithm has learned from all whole batches."""
+        whole_batches = self._config.max_trials // self._config.batch_size
+        return self.updates >= whole_batches and self._evaluated >= self._config.max_trials
+
+    def advance(self) -> None:
+        """Samples a batch, evaluates it, learns from it; the last batch may be cut short."""
+        config, store = self._config, self.store
+        first = self.updates * config.batch_size
         # Always a whole batch, so that a search of which max_trials is raised goes on as if it had
         # been so from the start; what lies over max_trials is not evaluated yet.
-        batch = algorithm.sample(config.batch_size)
-        first = updates * config.batch_size
-        trials, recorded = recorded[: config.batch_size], recorded[config.batch_size :]
+        batch = self._algorithm.sample(config.batch_size)
+        trials = self._recorded[: config.batch_size]
+        self._recorded = self._recorded[config.batch_size :]
         _check_replay(trials, batch.tokens)
         samples = [
-            (number, tokens, space.decode(tokens))
+            (number, tokens, self._space.decode(tokens))
             for number, tokens in enumerate(map(tuple, batch.tokens.tolist()), start=first)
             if first + len(trials) <= number < config.max_trials
         ]
-        for group in [samples] if evaluator.at_once else [[sample] for sample in samples]:
-            for trial in _evaluate(group, evaluator, store, observers):
-                trials.append(trial)
-                for observer in observers:
-                    observer.on_trial(trial)
+        for group in [samples] if self._evaluator.at_once else [[sample] for sample in samples]:
+            trials += _evaluate(group, self._evaluator, store, self._observers)
+        self._evaluated = max(self._evaluated, first + len(trials))
         if len(trials) < config.batch_size:
-            break
-        metrics = algorithm.step(batch, np.array([trial.reward for trial in trials], np.float32))
-        updates += 1
-        _save_update(workdir, store, algorithm, updates, metrics)
-        for observer in observers:
-            observer.on_update(updates, metrics)
-    trials = store.trials()
-    return SearchResult(trials, Tally(trials).best)
+            return
+        rewards = np.array([trial.reward for trial in trials], np.float32)
+        metrics = self._algorithm.step(batch, rewards)
+        self.updates += 1
+        self._save_update(metrics)
+        for observer in self._observers:
+            observer.on_update(self.updates, metrics)
+
+    def result(self) -> SearchResult:
+        """What there is so far."""
+        trials = self.store.trials()
+        return SearchResult(trials, Tally(trials).best)
+
+    def _save_update(self, metrics: dict) -> None:
+        self.store.add_update(self.updates, metrics)
+        probabilities = [np.round(row, 4).tolist() for row in self._algorithm.probabilities()]
+        self.store.save_settings({"probabilities": probabilities})
+        if self._workdir:
+            self._workdir.save_checkpoint(self.updates, self._algorithm.state())
 
 
 def search_settings(
@@ -207,6 +258,9 @@ def _evaluate(samples, evaluator, store, observers) -> list[Trial]:
             repeated = new[network] if new[network] != number else None
             trials.append(Trial(number, tokens, measured[network], reused_from=repeated))
     store.append(trials)
+    for trial in trials:
+        for observer in observers:
+            observer.on_trial(trial)
     return trials
 
 
@@ -218,11 +272,3 @@ def _check_replay(trials: Sequence[Trial], tokens: np.ndarray) -> None:
                 f"samples {tuple(map(int, sampled))}: another version of this program or another "
                 "kind of processor made the workdir; go on there, or start in another --workdir"
             )
-
-
-def _save_update(workdir, store, algorithm, updates, metrics) -> None:
-    store.add_update(updates, metrics)
-    probabilities = [np.round(row, 4).tolist() for row in algorithm.probabilities()]
-    store.save_settings({"probabilities": probabilities})
-    if workdir:
-        workdir.save_checkpoint(updates, algorithm.state())
