@@ -61,7 +61,7 @@ class ImageNet(ImageDataset):
         # Rounding the running total, not each file's share, gives num_validation exactly.
         totals = np.concatenate([[0], np.cumsum(counts)]) * self.num_validation // num_images
         self._held_out = np.diff(totals)
-        self._check_first_records()
+        check_first_records(paths)
 
     def train_batches(self, batch_size: int, epoch: int, seed: int) -> Iterator[Batch]:
         rng = np.random.default_rng((seed, epoch))
@@ -76,7 +76,7 @@ class ImageNet(ImageDataset):
         )
 
         def decode(position, file_index_and_record):
-            jpeg, label = _parse(file_index_and_record[1])
+            jpeg, label = parse(file_index_and_record[1])
             seed_of_image = tf.stack([tf.constant(crop_seed, tf.int64), position])
             return preprocessing.preprocess_for_train(jpeg, self.image_size, seed_of_image), label
 
@@ -88,7 +88,7 @@ class ImageNet(ImageDataset):
             return self._records(file_index).take(self._held_out_of(file_index))
 
         def decode(_, record):
-            jpeg, label = _parse(record)
+            jpeg, label = parse(record)
             return preprocessing.preprocess_for_eval(jpeg, self.image_size), label
 
         raw = self._interleave(np.arange(len(self._paths)), records)
@@ -141,18 +141,24 @@ class ImageNet(ImageDataset):
                     return f"{path}: {_first_line(error)}"
         return None
 
-    def _check_first_records(self):
-        """Looks at a few records of many files, so that most mistakes show before any training."""
-        every = -(-len(self._paths) // _RECORDS_CHECKED)
-        checked = self._paths[::every]
-        for path in checked:
-            records = tf.data.TFRecordDataset(path).take(_RECORDS_CHECKED // len(checked))
-            try:
-                for record in records:
-                    if reason := _why_broken(record):
-                        raise ValueError(f"{path}: {reason}")
-            except tf.errors.OpError as error:
-                raise ValueError(f"{path}: {_first_line(error)}") from None
+
+def check_first_records(paths: list[str], num_classes: int = NUM_CLASSES) -> None:
+    """Looks at a few records of many files, so that most mistakes show before any training.
+
+    Raises:
+      ValueError: for a record without a JPEG, or without a label in 1 .. num_classes; names the
+        file.
+    """
+    every = -(-len(paths) // _RECORDS_CHECKED)
+    checked = paths[::every]
+    for path in checked:
+        records = tf.data.TFRecordDataset(path).take(_RECORDS_CHECKED // len(checked))
+        try:
+            for record in records:
+                if reason := _why_broken(record, num_classes):
+                    raise ValueError(f"{path}: {reason}")
+        except tf.errors.OpError as error:
+            raise ValueError(f"{path}: {_first_line(error)}") from None
 
 
 def load(
@@ -179,16 +185,16 @@ def load(
     return ImageNet(paths, image_size, validation_images)
 
 
-def _parse(record) -> tuple[tf.Tensor, tf.Tensor]:
-    """(JPEG, label from 0) of a record."""
+def parse(record, num_classes: int = NUM_CLASSES) -> tuple[tf.Tensor, tf.Tensor]:
+    """(JPEG, label from 0) of a record; stops at a label that is not in 1 .. num_classes."""
     example = tf.io.parse_single_example(record, _FEATURES)
     label = tf.cast(example[_LABEL_KEY], tf.int32)
-    in_range = (label >= 1) & (label <= NUM_CLASSES)
+    in_range = (label >= 1) & (label <= num_classes)
     tf.debugging.Assert(in_range, [label])
     return example[_JPEG_KEY], label - 1
 
 
-def _why_broken(record) -> str | None:
+def _why_broken(record, num_classes: int = NUM_CLASSES) -> str | None:
     """What is wrong with a record, None where nothing is."""
     try:
         example = tf.train.Example.FromString(record.numpy()).features.feature
@@ -200,8 +206,8 @@ def _why_broken(record) -> str | None:
         return f"a record has no {_JPEG_KEY}"
     if len(labels) != 1:
         return f"a record has no {_LABEL_KEY}"
-    if not 1 <= labels[0] <= NUM_CLASSES:
-        return f"a record has {_LABEL_KEY} {labels[0]}, must lie in 1 .. {NUM_CLASSES}"
+    if not 1 <= labels[0] <= num_classes:
+        return f"a record has {_LABEL_KEY} {labels[0]}, must lie in 1 .. {num_classes}"
     try:
         tf.io.decode_jpeg(jpegs[0], channels=3)
     except tf.errors.OpError as error:

@@ -18,10 +18,17 @@ def cross_entropy(
       labels: int [B].
       label_smoothing: share of the label that is spread over all classes.
     """
+    return tf.reduce_mean(cross_entropy_of_each(logits, labels, label_smoothing))
+
+
+def cross_entropy_of_each(
+    logits: tf.Tensor, labels: tf.Tensor, label_smoothing: float = recipe.LABEL_SMOOTHING
+) -> tf.Tensor:
+    """As `cross_entropy`, of each image by itself; float32 [B]."""
     num_classes = logits.shape[-1]
     spread = label_smoothing / num_classes
     targets = tf.one_hot(labels, num_classes, 1 - label_smoothing + spread, spread)
-    return tf.reduce_mean(tf.nn.softmax_cross_entropy_with_logits(targets, logits))
+    return tf.nn.softmax_cross_entropy_with_logits(targets, logits)
 
 
 def decayed_variables(model: tf_keras.Model) -> list[tf.Variable]:

@@ -47,25 +47,27 @@ def preprocess_for_train(jpeg_bytes, image_size: int, seed) -> tf.Tensor:
     Returns:
       float32 [S, S, 3] in 0..255.
     """
-    shape = tf.io.extract_jpeg_shape(jpeg_bytes)
-    begin, size, _ = tf.image.stateless_sample_distorted_bounding_box(
-        shape,
-        tf.constant([[[0.0, 0.0, 1.0, 1.0]]]),
-        seed,
-        min_object_covered=_SMALLEST_OBJECT_SHARE,
-        aspect_ratio_range=_ASPECT_RATIOS,
-        area_range=_AREAS,
-        max_attempts=_ATTEMPTS,
-        use_image_if_no_bounding_boxes=True,
-    )
-    whole = tf.reduce_all(tf.equal(size[:2], shape[:2]))
-    window = tf.cond(
-        whole,
-        lambda: _centre_window(shape, image_size),
-        lambda: tf.concat([begin[:2], size[:2]], axis=0),
-    )
+    window = _random_window(tf.io.extract_jpeg_shape(jpeg_bytes), image_size, seed)
     image = _decode_and_resize(jpeg_bytes, window, image_size)
     return tf.image.stateless_random_flip_left_right(image, seed)
+
+
+def preprocess_image_for_eval(image: tf.Tensor, image_size: int) -> tf.Tensor:
+    """As `preprocess_for_eval`, of a decoded image [H, W, 3]; one of S x S stays whole."""
+    window = _centre_window(tf.shape(image), image_size)
+    fits = tf.reduce_all(tf.equal(tf.shape(image)[:2], image_size))
+    return tf.cond(
+        fits,
+        lambda: tf.ensure_shape(tf.cast(image, tf.float32), (image_size, image_size, 3)),
+        lambda: _crop_and_resize(image, window, image_size),
+    )
+
+
+def preprocess_image_for_train(image: tf.Tensor, image_size: int, seed) -> tf.Tensor:
+    """As `preprocess_for_train`, of a decoded image [H, W, 3]."""
+    window = _random_window(tf.shape(image), image_size, seed)
+    resized = _crop_and_resize(image, window, image_size)
+    return tf.image.stateless_random_flip_left_right(resized, seed)
 
 
 def resize_squares(images: np.ndarray, image_size: int) -> np.ndarray:
@@ -92,8 +94,36 @@ def _centre_window(shape, image_size: int) -> tf.Tensor:
     return tf.stack([(height - side + 1) // 2, (width - side + 1) // 2, side, side])
 
 
+def _random_window(shape, image_size: int, seed) -> tf.Tensor:
+    """int32 [4], as `_centre_window`, of a random crop."""
+    begin, size, _ = tf.image.stateless_sample_distorted_bounding_box(
+        shape,
+        tf.constant([[[0.0, 0.0, 1.0, 1.0]]]),
+        seed,
+        min_object_covered=_SMALLEST_OBJECT_SHARE,
+        aspect_ratio_range=_ASPECT_RATIOS,
+        area_range=_AREAS,
+        max_attempts=_ATTEMPTS,
+        use_image_if_no_bounding_boxes=True,
+    )
+    whole = tf.reduce_all(tf.equal(size[:2], shape[:2]))
+    return tf.cond(
+        whole,
+        lambda: _centre_window(shape, image_size),
+        lambda: tf.concat([begin[:2], size[:2]], axis=0),
+    )
+
+
 def _decode_and_resize(jpeg_bytes, window, image_size: int) -> tf.Tensor:
-    image = tf.image.decode_and_crop_jpeg(jpeg_bytes, window, channels=3)
+    return _resize(tf.image.decode_and_crop_jpeg(jpeg_bytes, window, channels=3), image_size)
+
+
+def _crop_and_resize(image, window, image_size: int) -> tf.Tensor:
+    begin, size = tf.pad(window[:2], [[0, 1]]), tf.concat([window[2:], [3]], axis=0)
+    return _resize(tf.slice(image, begin, size), image_size)
+
+
+def _resize(image, image_size: int) -> tf.Tensor:
     image = tf.raw_ops.ResizeBilinear(
         images=image[None], size=(image_size, image_size), half_pixel_centers=False
     )[0]

@@ -12,8 +12,9 @@ LEARNING_RATE_BATCH = 256  # the base learning rate is for this many images a st
 LABEL_SMOOTHING = 0.1
 WEIGHT_DECAY = 1e-5
 
-_WARMUP_EPOCHS = 5
-_DECAY_RATE, _DECAY_EPOCHS = 0.97, 2.4
+WARMUP_EPOCHS = 5.0
+DECAY_EPOCHS = 2.4
+DECAY_RATE = 0.97
 
 
 def learning_rate(
@@ -22,6 +23,8 @@ def learning_rate(
     batch_size: int,
     num_train_images: int = IMAGENET_TRAIN_IMAGES,
     base: float = BASE_LEARNING_RATE,
+    warmup_epochs: float = WARMUP_EPOCHS,
+    decay_epochs: float = DECAY_EPOCHS,
 ) -> float:
     """The learning rate of a step of full training.
 
@@ -34,11 +37,13 @@ def learning_rate(
       batch_size: images in a step, over all replicas.
       num_train_images: images in an epoch.
       base: learning rate for 256 images a step; grows in proportion to the batch.
+      warmup_epochs: in which it rises.
+      decay_epochs: after each of which it falls.
     """
     steps_per_epoch = num_train_images / batch_size
     peak = np.float32(base * batch_size / LEARNING_RATE_BATCH)
-    warmup_steps = int(_WARMUP_EPOCHS * steps_per_epoch)
+    warmup_steps = int(warmup_epochs * steps_per_epoch)
     if step < warmup_steps:
         return float(peak * np.float32(step) / np.float32(warmup_steps))
-    decays = np.floor(np.float32(step) / np.float32(_DECAY_EPOCHS * steps_per_epoch))
-    return float(peak * np.power(np.float32(_DECAY_RATE), decays))
+    decays = np.floor(np.float32(step) / np.float32(decay_epochs * steps_per_epoch))
+    return float(peak * np.power(np.float32(DECAY_RATE), decays))

@@ -28,23 +28,10 @@ def load(
     Raises:
       ValueError: where it is not prepared there, is broken, or is no classification of images.
     """
-    # Takes a while to import, and digits and imagenet do without it.
     import tensorflow as tf
-    import tensorflow_datasets as tfds
 
-    try:
-        builder = tfds.core.read_only_builder.builder_from_files(name, data_dir=data_dir)
-    except Exception as error:  # not found is one class of several, by what is odd about the name
-        raise ValueError(_not_prepared(name, data_dir)) from error
-    features, split = builder.info.features, builder.info.splits.get("train")
-    if split is None or not isinstance(features, tfds.features.FeaturesDict):
-        raise ValueError(f"data set {name!r} has no train split of named features")
-    kinds = {key: type(feature) for key, feature in features.items()}
-    if (kinds.get("image"), kinds.get("label")) != (tfds.features.Image, tfds.features.ClassLabel):
-        raise ValueError(
-            f"data set {name!r} has the features {', '.join(features)}; an image and a label (one "
-            "class each) are needed"
-        )
+    builder = open_builder(name, data_dir)
+    features, split = builder.info.features, builder.info.splits["train"]
     bytes_needed = split.num_examples * image_size**2 * 3
     if bytes_needed > _MEMORY_LIMIT_BYTES:
         raise ValueError(
@@ -85,6 +72,31 @@ def load(
         seed=seed,
         source=f"{builder.info.full_name} (TFDS) at {image_size} px{part}",
     )
+
+
+def open_builder(name: str, data_dir: str | None):
+    """A prepared data set of images with one label each, as TFDS's DatasetBuilder.
+
+    Raises:
+      ValueError: as `load`.
+    """
+    # Takes a while to import, and digits and imagenet do without it.
+    import tensorflow_datasets as tfds
+
+    try:
+        builder = tfds.core.read_only_builder.builder_from_files(name, data_dir=data_dir)
+    except Exception as error:  # not found is one class of several, by what is odd about the name
+        raise ValueError(_not_prepared(name, data_dir)) from error
+    features, split = builder.info.features, builder.info.splits.get("train")
+    if split is None or not isinstance(features, tfds.features.FeaturesDict):
+        raise ValueError(f"data set {name!r} has no train split of named features")
+    kinds = {key: type(feature) for key, feature in features.items()}
+    if (kinds.get("image"), kinds.get("label")) != (tfds.features.Image, tfds.features.ClassLabel):
+        raise ValueError(
+            f"data set {name!r} has the features {', '.join(features)}; an image and a label (one "
+            "class each) are needed"
+        )
+    return builder
 
 
 def _not_prepared(name: str, data_dir: str | None) -> str:
