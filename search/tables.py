@@ -7,6 +7,7 @@ import os
 from collections.abc import Iterable
 from pathlib import Path
 
+from search.front import pareto_positions
 from search.trials import COMPLETED, Trial
 
 COLUMNS = (
@@ -42,16 +43,12 @@ def pareto_front(trials: Iterable[Trial]) -> list[Trial]:
     Returns:
       One trial per network, fastest first. Networks equal in both measures are all there.
     """
-    front, best_accuracy, at_latency = [], -1.0, None
-    for trial in sorted(
-        distinct_feasible(trials),
-        key=lambda trial: (trial.measured.latency_ms, -trial.measured.accuracy, trial.trial),
-    ):
-        accuracy, latency_ms = trial.measured.accuracy, trial.measured.latency_ms
-        if accuracy > best_accuracy or (accuracy, latency_ms) == (best_accuracy, at_latency):
-            front.append(trial)
-            best_accuracy, at_latency = accuracy, latency_ms
-    return front
+    networks = distinct_feasible(trials)
+    positions = pareto_positions(
+        [trial.measured.accuracy for trial in networks],
+        [trial.measured.latency_ms for trial in networks],
+    )
+    return [networks[position] for position in positions]
 
 
 def top(trials: Iterable[Trial], n: int = TOP_SIZE) -> list[Trial]:
