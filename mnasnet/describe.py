@@ -3,7 +3,10 @@
     python -m mnasnet.describe --model_name=mnasnet-a1 --depth_multiplier=0.5
     python -m mnasnet.describe --blocks=r1_k3_s11_e1_i32_o16_noskip,r2_k3_s22_e6_i16_o24 --json
 
-Counts come from the block arguments alone, so nothing is built, unless --device asks for a clock.
+    python -m mnasnet.describe --model_name=mnasnet-a1 --device=auto --benchmark_model=PATH
+
+Counts come from the block arguments alone, so nothing is built. With --device the network is also
+timed, untrained, as float32 TFLite: on this machine, or on a phone by TFLite's benchmark_model.
 """
 
 import dataclasses
@@ -20,13 +23,8 @@ from mnasnet.layer_args import expand_blocks
 from mnasnet.model_flags import architecture_from_flags, size_arguments
 from mnasnet.stats import LayerStats, ModelStats, count
 from tflite_bench import command_line
+from tflite_bench.device_flags import DEVICE, device_config
 
-_DEVICE = flags.DEFINE_enum(
-    "device",
-    None,
-    ["host"],
-    "also times the network, untrained, as float32 TFLite with one thread: host is this machine",
-)
 _JSON = flags.DEFINE_bool("json", False, "print JSON instead of a table")
 
 # Columns of a line where no terminal says how many there are, and of the table at its narrowest.
@@ -173,7 +171,8 @@ def _totals(
             f"{measurement.runs} runs; {measurement.device}, "
             f"{measurement.tool} {measurement.tool_version}"
         )
-        lines.append(("this machine", f"{measurement.latency_ms:.2f} ms", remark))
+        where = "this machine" if measurement.phone is None else measurement.phone.serial
+        lines.append((where, f"{measurement.latency_ms:.2f} ms", remark))
     return lines
 
 
@@ -200,7 +199,7 @@ def as_json(
         "non_trainable_params": stats.non_trainable_params,
         "multiply_adds": stats.multiply_adds,
         "latency_ms": estimate if measurement is None else measurement.latency_ms,
-        "latency": "estimate:pixel1" if measurement is None else "host",
+        "latency": _clock_name(measurement),
         "pixel1_estimate_ms": estimate,
         "pixel1_estimate_note": ESTIMATE_NOTE,
         "measurement": None if measurement is None else dataclasses.asdict(measurement),
@@ -208,18 +207,33 @@ def as_json(
     }
 
 
+def _clock_name(measurement) -> str:
+    if measurement is None:
+        return "estimate:pixel1"
+    return "host" if measurement.phone is None else "phone"
+
+
 def _measure(architecture: Architecture, sizes: dict):
-    """Measurement of the untrained network on this machine."""
+    """Measurement of the untrained network on the device that the flags name."""
     # TensorFlow takes seconds to import: only who asks for a clock waits for it.
     from mnasnet.model import build_model
     from tflite_bench.convert import ConversionError, to_tflite
-    from tflite_bench.host import HostClock
+    from tflite_bench.devices import host_clock, phone_shelf
     from tflite_bench.measurement import MeasurementError
 
+    with command_line.usage_errors():
+        config = device_config()
+        clock = phone_shelf(config, on_event=_tell) if config.on_phones else host_clock(config)
     try:
-        return HostClock().measure(to_tflite(build_model(architecture, **sizes)))
+        return clock.measure(to_tflite(build_model(architecture, **sizes)))
     except (ConversionError, MeasurementError) as error:
         raise command_line.SurroundingsError(str(error)) from error
+
+
+def _tell(event) -> None:
+    """What keeps a phone from being measured on, for whoever waits for it."""
+    if event.kind != "found":
+        print(event.message, file=sys.stderr)
 
 
 def main() -> None:
@@ -227,7 +241,7 @@ def main() -> None:
         architecture = architecture_from_flags()
         sizes = size_arguments()
         stats = count(architecture, **sizes)
-    measurement = _measure(architecture, sizes) if _DEVICE.value else None
+    measurement = _measure(architecture, sizes) if DEVICE.value else None
     multiplier = sizes.get("depth_multiplier")
     if _JSON.value:
         print(json.dumps(as_json(architecture, stats, multiplier, measurement), indent=2))

@@ -20,6 +20,7 @@ from search.loop import SearchConfig
 from search.reward import NAMED, named_reward
 from search.search_space import SPACES, SearchSpace, get_space
 from tflite_bench.convert import QUANTIZATIONS
+from tflite_bench.device_flags import NUM_THREADS
 from tflite_bench.host import HostConfig
 
 _SEARCH = {field.name: field.default for field in dataclasses.fields(SearchConfig)}
@@ -97,9 +98,6 @@ _LATENCY_QUANTIZATION = flags.DEFINE_enum(
     LatencyConfig.quantization,
     QUANTIZATIONS,
     "of the .tflite that is timed",
-)
-_NUM_THREADS = flags.DEFINE_integer(
-    "num_threads", HostConfig.num_threads, "threads of the timed inference"
 )
 
 _REWARD = flags.DEFINE_enum(
@@ -204,7 +202,7 @@ def latency_config() -> LatencyConfig:
         kind=_LATENCY.value,
         image_size=_LATENCY_IMAGE_SIZE.value,
         quantization=_LATENCY_QUANTIZATION.value,
-        host=HostConfig(num_threads=_NUM_THREADS.value),
+        host=HostConfig(num_threads=NUM_THREADS.value),
     )
 
 

@@ -141,6 +141,7 @@ class FakeMeasurement:
     device: str = "Some CPU"
     tool: str = "some-tool"
     tool_version: str = "1.2"
+    phone: None = None
 
 
 def test_a_measurement_is_shown_with_spread_and_device_and_is_the_latency_in_json():

@@ -39,7 +39,7 @@ def test_the_network_is_known_by_its_checksum():
 def test_it_survives_json():
     as_dict = dataclasses.asdict(from_repeats([2.0, 1.0, 4.0], **FIELDS))
     read = json.loads(json.dumps(as_dict))
-    assert read == {**as_dict, "repeats_ms": [2.0, 1.0, 4.0]}
+    assert read == {**as_dict, "repeats_ms": [2.0, 1.0, 4.0], "discarded_ms": [], "raw": []}
     assert read["latency_ms"] == 2.0
 
 

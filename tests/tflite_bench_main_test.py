@@ -58,6 +58,11 @@ def test_json_is_a_list_of_measurements_in_the_order_of_the_files():
         "model_sha256",
         "quantization",
         "measured_at",
+        "delegate",
+        "discarded_ms",
+        "tool_sha256",
+        "raw",
+        "phone",
     }
     assert large["latency_ms"] > small["latency_ms"] > 0
     assert small["warmup_runs"] >= 12
@@ -77,7 +82,22 @@ def test_threads_are_a_flag():
         ([f"--tflite={TESTDATA}"], "is no file"),
         ([f"--tflite={__file__}"], "is not a TFLite file"),
         ([f"--tflite={SMALL},{TESTDATA / 'custom_op.tflite'}"], "custom_op.tflite' does not load"),
-        ([f"--tflite={SMALL}", "--device=auto"], "--device=auto: value should be one of <host>"),
+        ([f"--tflite={SMALL}", "--device=auto"], "--device=auto needs --benchmark_model=PATH"),
+        ([f"--tflite={SMALL}", "--device=host,X1"], "host and auto stand alone"),
+        ([f"--tflite={SMALL}", "--device="], "--device='' is no device"),
+        ([f"--tflite={SMALL}", "--cpu_mask=0"], "--cpu_mask=0 is no mask of cores"),
+        ([f"--tflite={SMALL}", "--cpu_mask=big"], "--cpu_mask=big is no mask of cores"),
+        ([f"--tflite={SMALL}", "--max_spread=0"], "max_spread is 0.0, must be over 0"),
+        ([f"--tflite={SMALL}", "--profile"], "--profile needs --benchmark_model=PATH"),
+        ([f"--tflite={SMALL}", "--use_gpu"], "--use_gpu needs --benchmark_model=PATH"),
+        (
+            [f"--tflite={SMALL}", "--benchmark_model=no/such"],
+            "--benchmark_model=no/such is no file",
+        ),
+        (
+            [f"--tflite={SMALL}", f"--benchmark_model={__file__}"],
+            "is no binary for Android or Linux",
+        ),
         ([f"--tflite={SMALL}", "--runs=0"], "runs is 0, must be a whole number >= 1"),
         ([f"--tflite={SMALL}", "--num_threads=0"], "num_threads is 0, must be"),
     ],

@@ -44,6 +44,13 @@ class LatencyStats:
     init_ms: float | None
 
 
+class UselessResultError(ValueError):
+    """The text is whole and its result is of no use: zero, NaN, too few runs.
+
+    Unlike the other refusals this one speaks about the network that was timed.
+    """
+
+
 def parse_output(text: str, *, min_runs: int = 1) -> LatencyStats:
     """The result in what benchmark_model printed.
 
@@ -53,8 +60,8 @@ def parse_output(text: str, *, min_runs: int = 1) -> LatencyStats:
 
     Raises:
       ValueError: where the text does not prove a result: it is cut short, has no result or several,
-        a zero or NaN, fewer runs than asked for, contradicts itself, or says that the tool ignored
-        a flag.
+        contradicts itself, or says that the tool ignored a flag; as a UselessResultError for a zero
+        or NaN, or fewer runs than asked for.
     """
     lines = [line.strip() for line in text.splitlines()]
     for line in lines:
@@ -171,7 +178,9 @@ def _read_litert(lines: list[str]) -> LatencyStats:
 
 def _check(stats: LatencyStats, min_runs: int) -> None:
     if stats.count < max(min_runs, 1):
-        raise ValueError(f"benchmark_model timed {stats.count} runs, {min_runs} were asked for")
+        raise UselessResultError(
+            f"benchmark_model timed {stats.count} runs, {min_runs} were asked for"
+        )
     for field in dataclasses.fields(stats):
         value = getattr(stats, field.name)
         least_is_zero = field.name in ("std_ms", "init_ms")
@@ -179,7 +188,7 @@ def _check(stats: LatencyStats, min_runs: int) -> None:
             math.isfinite(value) and (value > 0 or (least_is_zero and value == 0))
         ):
             continue
-        raise ValueError(f"benchmark_model says {field.name} = {value}, must be over 0")
+        raise UselessResultError(f"benchmark_model says {field.name} = {value}, must be over 0")
     # The mean is printed with six digits, the others as whole microseconds or hundredths of a ms.
     slack = 1e-5 * stats.mean_ms + 0.01
     low = stats.mean_ms if stats.min_ms is None else stats.min_ms

@@ -1,62 +1,52 @@
-"""Times .tflite files.
+"""Times .tflite files, on this machine or on phones.
 
     python -m tflite_bench.main --tflite=a.tflite,b.tflite --device=host
+    python -m tflite_bench.main --tflite=a.tflite --device=auto --benchmark_model=PATH
 
-Several files take turns, so that whatever else the machine does hits them alike.
+On this machine several files take turns, so that whatever else it does hits them alike. On phones
+each file is timed on each of them. --profile tells where the time goes, operator by operator.
 """
 
 import dataclasses
 import json
-import os
 import sys
+from collections.abc import Callable, Iterator
+from typing import NamedTuple
 
 from absl import flags
 
 from tflite_bench import command_line
-from tflite_bench.host import HostClock, HostConfig
+from tflite_bench.device_flags import device_config
+from tflite_bench.devices import DeviceConfig, host_clock, phone_shelf
 from tflite_bench.measurement import Measurement, MeasurementError
+from tflite_bench.op_profile import side_by_side
+from tflite_bench.text_table import print_table
+from tflite_bench.tflite_file import read_tflite
 
-# In a .tflite the file identifier of its schema follows the offset of the root table.
-_IDENTIFIER = slice(4, 8), b"TFL3"
 # Repeats further apart than this are worth a word.
 _NOTABLE_SPREAD = 0.1
 
 _TFLITE = flags.DEFINE_list("tflite", None, "files to time, with commas between")
-_DEVICE = flags.DEFINE_enum("device", "host", ["host"], "host is this machine")
-_NUM_THREADS = flags.DEFINE_integer(
-    "num_threads",
-    HostConfig.num_threads,
-    "threads of the interpreter; one is timed in CPU time, more in wall time",
-)
-_RUNS = flags.DEFINE_integer(
-    "runs", HostConfig.runs, "inferences to time, at least; fewer where they would take too long"
-)
-_WARMUP_RUNS = flags.DEFINE_integer(
-    "warmup_runs", HostConfig.warmup_runs, "inferences before, which do not count"
+_PROFILE = flags.DEFINE_bool(
+    "profile",
+    False,
+    "where the time goes: each kind of operator, several files side by side, and peak memory; "
+    "needs --benchmark_model",
 )
 _JSON = flags.DEFINE_bool("json", False, "print a list of JSON objects instead of a table")
 
 
-def read_tflite(path: str) -> bytes:
-    """The content of a .tflite file.
+class Timed(NamedTuple):
+    """A file and what a clock said of it."""
 
-    Raises:
-      ValueError: where there is no such file, or it is something else.
-    """
-    if not os.path.isfile(path):
-        raise ValueError(f"{path!r} is no file")
-    with open(path, "rb") as file:
-        content = file.read()
-    where, identifier = _IDENTIFIER
-    if content[where] != identifier:
-        what = "is empty" if not content else "is not a TFLite file"
-        raise ValueError(f"{path!r} {what}, files that TFLiteConverter writes are allowed")
-    return content
+    path: str
+    measurement: Measurement
 
 
-def table(paths: list[str], measurements: list[Measurement]) -> tuple[list[str], list[list[str]]]:
-    """(heads, rows) of the table, as text."""
-    heads = ["network", f"{measurements[0].clock} ms", "spread", "runs", "quantization"]
+def table(timed: list[Timed]) -> tuple[list[str], list[list[str]]]:
+    """(heads, rows) of the table, as text; ratios are to the first file on the same phone."""
+    phones = any(measurement.phone for _, measurement in timed)
+    heads = ["network", f"{timed[0].measurement.clock} ms", "spread", "runs", "quantization"]
     rows = [
         [
             path,
@@ -65,52 +55,108 @@ def table(paths: list[str], measurements: list[Measurement]) -> tuple[list[str],
             str(measurement.runs),
             measurement.quantization,
         ]
-        for path, measurement in zip(paths, measurements, strict=True)
+        for path, measurement in timed
     ]
-    if len(rows) > 1:
+    if len({path for path, _ in timed}) > 1:
         heads.insert(2, "ratio")
-        for row, measurement in zip(rows, measurements, strict=True):
-            row.insert(2, f"{measurement.latency_ms / measurements[0].latency_ms:.2f}")
+        first: dict[str, float] = {}
+        for row, (_, measurement) in zip(rows, timed, strict=True):
+            base = first.setdefault(_device(measurement), measurement.latency_ms)
+            row.insert(2, f"{measurement.latency_ms / base:.2f}")
+    if phones:
+        heads[1:1] = ["phone", "cores", "C"]
+        for row, (_, measurement) in zip(rows, timed, strict=True):
+            phone = measurement.phone
+            hot = [celsius for celsius in phone.temperature_c if celsius is not None]
+            row[1:1] = [phone.serial, phone.cpu_mask, f"{max(hot):.1f}" if hot else "?"]
     return heads, rows
 
 
 def notes(measurements: list[Measurement]) -> list[str]:
     """What stands under the table: how the numbers came about, and what speaks against them."""
     first = measurements[0]
+    devices = dict.fromkeys(_device(measurement) for measurement in measurements)
+    threads = f"{first.num_threads} thread{'s' if first.num_threads > 1 else ''}"
+    tool = f"{first.tool} {first.tool_version}"
+    if first.tool_sha256:
+        tool += f" on {first.delegate}"
     lines = [
-        f"{first.device}, {first.num_threads} thread{'s' if first.num_threads > 1 else ''}, "
-        f"{first.tool} {first.tool_version}, {first.measured_at}",
+        f"{', '.join(devices)}, {threads}, {tool}, {first.measured_at}",
         f"median {'CPU' if first.clock == 'cpu' else 'wall'} time of an inference; spread: how far "
         f"{len(first.repeats_ms)} repeats lie apart",
     ]
+    if first.tool_sha256:
+        lines[1] = (
+            "wall time of an inference: the median of repeats, each the tool's own median or mean; "
+            "spread: how far repeats that agree lie apart"
+        )
     widest = max(measurement.spread for measurement in measurements)
     if widest > _NOTABLE_SPREAD:
         lines.append(f"repeats lie {widest:.0%} apart: the machine is busy, measure again")
     return lines
 
 
-def _print_plain(heads: list[str], rows: list[list[str]]) -> None:
-    widths = [max(map(len, column)) for column in zip(heads, *rows, strict=True)]
-    for row in [heads, *rows]:
-        first, *others = (
-            cell.ljust(width) if place == 0 else cell.rjust(width)
-            for place, (cell, width) in enumerate(zip(row, widths, strict=True))
-        )
-        print("  ".join([first, *others]))
+def _device(measurement: Measurement) -> str:
+    if measurement.phone is None:
+        return measurement.device
+    return f"{measurement.device} ({measurement.phone.serial})"
 
 
-def _print_rich(heads: list[str], rows: list[list[str]]) -> None:
-    import rich
-    import rich.table
-    import rich.text
+def _named(path: str, clock: Callable[[bytes], object], tflite: bytes):
+    """What the clock says; its complaint about the network names the file."""
+    try:
+        return clock(tflite)
+    except MeasurementError as error:
+        raise MeasurementError(f"{path!r}: {error}") from error
 
-    drawn = rich.table.Table()
-    for place, head in enumerate(heads):
-        drawn.add_column(head, justify="left" if place == 0 else "right", overflow="fold")
-    for row in rows:
-        # As Text, or brackets in a path would be taken for markup.
-        drawn.add_row(*map(rich.text.Text, row))
-    rich.print(drawn)
+
+def _clocks(config: DeviceConfig) -> Iterator:
+    """The clocks, one for each device."""
+    if not config.on_phones:
+        return iter([host_clock(config)])
+    shelf = phone_shelf(
+        config,
+        on_event=lambda event: (
+            None if event.kind == "found" else print(event.message, file=sys.stderr)
+        ),
+    )
+    return iter(shelf.phones)
+
+
+def _measure(config: DeviceConfig, paths: list[str], tflites: list[bytes]) -> list[Timed]:
+    with command_line.usage_errors():
+        clocks = list(_clocks(config))
+    if not config.on_phones:
+        names = [repr(path) for path in paths]
+        measured = clocks[0].measure_interleaved(tflites, names)
+        return [Timed(*pair) for pair in zip(paths, measured, strict=True)]
+    # One phone cools down while another is at work.
+    return [
+        Timed(path, _named(path, clock.measure, tflite))
+        for path, tflite in zip(paths, tflites, strict=True)
+        for clock in clocks
+    ]
+
+
+def _profile(config: DeviceConfig, paths: list[str], tflites: list[bytes]) -> None:
+    with command_line.usage_errors():
+        if not config.benchmark_model:
+            raise ValueError("--profile needs --benchmark_model=PATH, TFLite's binary")
+        clocks = list(_clocks(config))
+    objects = []
+    for clock in clocks:
+        profiles = [
+            _named(path, clock.profile, tflite) for path, tflite in zip(paths, tflites, strict=True)
+        ]
+        objects += [
+            {"tflite": path, "device": clock.device, **dataclasses.asdict(profile)}
+            for path, profile in zip(paths, profiles, strict=True)
+        ]
+        if not _JSON.value:
+            print_table(*side_by_side(paths, profiles))
+            print(f"{clock.device}; profiling itself costs time: compare, do not add up")
+    if _JSON.value:
+        print(json.dumps(objects, indent=2))
 
 
 def main() -> None:
@@ -118,26 +164,24 @@ def main() -> None:
     with command_line.usage_errors():
         if not paths:
             raise ValueError("no network given: name .tflite files with --tflite=A.tflite,B.tflite")
-        config = HostConfig(
-            num_threads=_NUM_THREADS.value, runs=_RUNS.value, warmup_runs=_WARMUP_RUNS.value
-        )
+        # Here each phone speaks for itself.
+        config = device_config(mix_models=True)
         tflites = [read_tflite(path) for path in paths]
     try:
-        measurements = HostClock(config).measure_interleaved(
-            tflites, [repr(path) for path in paths]
-        )
+        if _PROFILE.value:
+            _profile(config, paths, tflites)
+            return
+        timed = _measure(config, paths, tflites)
     except MeasurementError as error:
         raise command_line.UsageError(str(error)) from error
     if _JSON.value:
         objects = [
-            {"tflite": path, **dataclasses.asdict(measurement)}
-            for path, measurement in zip(paths, measurements, strict=True)
+            {"tflite": path, **dataclasses.asdict(measurement)} for path, measurement in timed
         ]
         print(json.dumps(objects, indent=2))
         return
-    draw = _print_rich if sys.stdout.isatty() else _print_plain
-    draw(*table(paths, measurements))
-    print(*notes(measurements), sep="\n")
+    print_table(*table(timed))
+    print(*notes([measurement for _, measurement in timed]), sep="\n")
 
 
 if __name__ == "__main__":

@@ -14,6 +14,36 @@ class MeasurementError(Exception):
 
 
 @dataclasses.dataclass(frozen=True)
+class PhoneConditions:
+    """The phone that a network was timed on, and how it was doing.
+
+    Attributes:
+      serial: what adb calls it.
+      hardware_serial: what it calls itself.
+      model: such as 'Google Pixel'.
+      android: release of its system.
+      abi: format of the binaries that it prefers.
+      cpu_mask: the cores that ran the network, as taskset's hexadecimal mask.
+      temperature_c: of the battery before and after, in degrees Celsius; None where unknown.
+      thermal_status: Android's, before and after, 0 (none) to 6 (shutdown); None where unknown.
+      drift: how much slower than at first the phone timed the reference network of late: 0.07 is
+        7 %; None where nobody looked.
+      uncorrected_ms: the latency before it was corrected for drift, None where it was not.
+    """
+
+    serial: str
+    hardware_serial: str
+    model: str
+    android: str
+    abi: str
+    cpu_mask: str
+    temperature_c: tuple[float | None, float | None]
+    thermal_status: tuple[int | None, int | None]
+    drift: float | None = None
+    uncorrected_ms: float | None = None
+
+
+@dataclasses.dataclass(frozen=True)
 class Measurement:
     """The latency of one network on one device; `dataclasses.asdict` of it is ready for JSON.
 
@@ -32,6 +62,11 @@ class Measurement:
       model_sha256: of the .tflite file.
       quantization: of the file: 'none', 'float16', 'dynamic' or 'int8'.
       measured_at: when, in UTC, as ISO 8601.
+      delegate: what executed the operators: 'xnnpack', 'gpu' or 'none' (TFLite's own kernels).
+      discarded_ms: what further repeats found that did not agree with the others.
+      tool_sha256: of the program, where it is a single file: another build gives other numbers.
+      raw: what the program printed, one text per repeat, discarded ones included, in order.
+      phone: None where it is not a phone.
 
     Raises:
       MeasurementError: for a latency that is not a positive number: that is no measurement.
@@ -50,6 +85,11 @@ class Measurement:
     model_sha256: str
     quantization: str
     measured_at: str
+    delegate: str = "xnnpack"
+    discarded_ms: tuple[float, ...] = ()
+    tool_sha256: str | None = None
+    raw: tuple[str, ...] = ()
+    phone: PhoneConditions | None = None
 
     def __post_init__(self):
         for value in (self.latency_ms, *self.repeats_ms):
