@@ -31,6 +31,12 @@ class Algorithm(Protocol):
     def step(self, batch: SampleBatch, rewards: np.ndarray) -> dict[str, float]:
         """Learns from a sampled batch and its rewards float32 [n]; returns metrics."""
 
+    def observe(self, tokens: np.ndarray, rewards: np.ndarray) -> None:
+        """Hears of networks int32 [n, T] that others proposed, and their rewards float32 [n].
+
+        They are no samples of its own, so nothing is to be learned from how likely they were.
+        """
+
     def probabilities(self) -> list[np.ndarray]:
         """How likely each choice of each decision is now, a list of [K_t]."""
 
@@ -70,6 +76,9 @@ class PPO:
         self._learner = PPOLearner(self._controller, ppo)
         self.sample = self._controller.sample
         self.step = self._learner.step
+        # Remembered, so that the reward model knows them and none is proposed again; the policy
+        # itself learns from its own samples.
+        self.observe = self._controller.remember
         self.probabilities = self._controller.probabilities
 
     def state(self) -> dict[str, np.ndarray]:
@@ -125,6 +134,19 @@ class Reinforce(PPO):
         )
 
 
+class SharedEvolution(Evolution):
+    """Regularized evolution that may hear of what others proposed."""
+
+    def observe(self, tokens: np.ndarray, rewards: np.ndarray) -> None:
+        """See Algorithm: those at least as good as the median of the living join the population.
+
+        The others would only make it age.
+        """
+        living = self._rewards[-self._config.population_size :]
+        welcome = rewards >= np.median(living) if len(living) else np.ones(len(rewards), bool)
+        self._hear(tokens[welcome], rewards[welcome])
+
+
 class RandomSearch:
     """Every network as likely as every other: the baseline that an algorithm has to beat."""
 
@@ -144,6 +166,9 @@ class RandomSearch:
         """See Algorithm; learns nothing."""
         return {"reward": float(np.mean(rewards)), "entropy": math.log(self._space.size)}
 
+    def observe(self, tokens: np.ndarray, rewards: np.ndarray) -> None:
+        """See Algorithm; learns nothing."""
+
     def probabilities(self) -> list[np.ndarray]:
         """See Algorithm."""
         counts = [len(decision.choices) for decision in self._space.decisions]
@@ -162,6 +187,6 @@ class RandomSearch:
 ALGORITHMS: dict[str, Callable[..., Algorithm]] = {
     "ppo": PPO,
     "reinforce": Reinforce,
-    "evolution": Evolution,
+    "evolution": SharedEvolution,
     "random": RandomSearch,
 }

@@ -139,12 +139,16 @@ class Evaluator:
             if "reason" not in known and known["latency_ms"] > limit:
                 known["reason"] = f"latency {known['latency_ms']:.4g} ms is over {limit:g} ms"
         self._run("accuracy", "accuracy", _all_by(self.accuracy, "evaluate"), found)
-        return [Measured(**known, reward=self._reward(known)) for known in found]
+        unrewarded = [Measured(**known, reward=0.0) for known in found]
+        return [self.rewarded(measured) for measured in unrewarded]
 
-    def _reward(self, known: dict) -> float:
-        if "reason" in known:
-            return self._reward_config.infeasible_reward
-        return reward(known["accuracy"], known["latency_ms"], self._reward_config)
+    def rewarded(self, measured: Measured) -> Measured:
+        """A measurement, maybe of another search, with the reward that is given here."""
+        if measured.reason is not None:
+            value = self._reward_config.infeasible_reward
+        else:
+            value = reward(measured.accuracy, measured.latency_ms, self._reward_config)
+        return dataclasses.replace(measured, reward=value)
 
     def _run(self, kind: str, field: str, evaluate_all: Callable, found: list[dict]) -> None:
         """Adds one of the two measurements to what is known of the networks that are feasible."""

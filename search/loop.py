@@ -13,7 +13,7 @@ from search.hyperparameters import ControllerConfig, EvolutionConfig, PPOConfig
 from search.reward import RewardConfig
 from search.search_space import SearchSpace
 from search.tally import Tally
-from search.trials import Trial, TrialStore
+from search.trials import Measured, Trial, TrialStore
 from search.workdir import SettingsMismatch, Workdir, check_settings
 
 
@@ -128,7 +128,12 @@ def run_search(
 
 
 class Search:
-    """A search that is advanced one batch at a time; the arguments are those of `run_search`.
+    """A search that is advanced one batch at a time.
+
+    Args:
+      known: network -> its measurement by another search, which is taken over; None where there is
+        none. The other arguments are those of `run_search`.
+      more_settings: what the trials depend on besides the arguments, JSON-able.
 
     Attributes:
       store: its trials.
@@ -145,13 +150,16 @@ class Search:
         workdir: Workdir | None = None,
         count: Callable[[Network], object] | None = None,
         observers: Sequence[Observer] = (),
+        known: Callable[[Network], Measured | None] = lambda network: None,
+        more_settings: dict | None = None,
     ):
-        self._space, self._config = space, config
+        self._space, self._config, self._known = space, config, known
         self._workdir, self._observers = workdir, observers
         self._evaluator = Evaluator(accuracy, latency, config.reward, config.max_latency_ms, count)
         self.store = workdir.store if workdir else TrialStore(":memory:")
         evaluators = self._evaluator.accuracy, self._evaluator.latency
-        check_settings(self.store, search_settings(space, *evaluators, config))
+        settings = search_settings(space, *evaluators, config)
+        check_settings(self.store, settings | (more_settings or {}))
         self._algorithm = self._make_algorithm()
         self.updates, state = workdir.load_checkpoint() if workdir else (0, {})
         if state:
@@ -196,7 +204,7 @@ class Search:
             if first + len(trials) <= number < config.max_trials
         ]
         for group in [samples] if self._evaluator.at_once else [[sample] for sample in samples]:
-            trials += _evaluate(group, self._evaluator, store, self._observers)
+            trials += self._evaluate(group)
         self._evaluated = max(self._evaluated, first + len(trials))
         if len(trials) < config.batch_size:
             return
@@ -206,6 +214,44 @@ class Search:
         self._save_update(metrics)
         for observer in self._observers:
             observer.on_update(self.updates, metrics)
+
+    def observe(self, trials: Sequence[Trial]) -> None:
+        """Tells the algorithm of another search's trials, with the rewards that are given here."""
+        if trials:
+            tokens = np.array([trial.tokens for trial in trials], np.int32)
+            rewards = [self._evaluator.rewarded(trial.measured).reward for trial in trials]
+            self._algorithm.observe(tokens, np.array(rewards, np.float32))
+
+    def _evaluate(self, samples: list[tuple[int, tuple[int, ...], Network]]) -> list[Trial]:
+        """The trials of samples: their networks measured once each, committed together."""
+        new, measured = {}, {}
+        for number, _, network in samples:
+            if self.store.find(network) is not None or network in new or network in measured:
+                continue
+            by_another = self._known(network)
+            if by_another is not None:
+                # It took no time here.
+                by_another = dataclasses.replace(by_another, train_seconds=0.0, latency_seconds=0.0)
+                measured[network] = self._evaluator.rewarded(by_another)
+                continue
+            new[network] = number
+            for observer in self._observers:
+                observer.on_start(number, network)
+        measured |= zip(new, self._evaluator.measure_all(list(new)), strict=True)
+        trials, first = [], {}
+        for number, tokens, network in samples:
+            recorded = self.store.find(network)
+            if recorded is not None:
+                trials.append(Trial(number, tokens, recorded.measured, recorded.trial))
+            else:
+                repeated = first.setdefault(network, number)
+                reused_from = repeated if repeated != number else None
+                trials.append(Trial(number, tokens, measured[network], reused_from))
+        self.store.append(trials)
+        for trial in trials:
+            for observer in self._observers:
+                observer.on_trial(trial)
+        return trials
 
     def result(self) -> SearchResult:
         """What there is so far."""
@@ -238,30 +284,6 @@ def search_settings(
     }
     del settings["search"]["max_trials"]
     return settings
-
-
-def _evaluate(samples, evaluator, store, observers) -> list[Trial]:
-    """The trials of samples (number, tokens, network): measured once each, committed together."""
-    new = {}
-    for number, _, network in samples:
-        if store.find(network) is None and network not in new:
-            new[network] = number
-            for observer in observers:
-                observer.on_start(number, network)
-    measured = dict(zip(new, evaluator.measure_all(list(new)), strict=True))
-    trials = []
-    for number, tokens, network in samples:
-        known = store.find(network)
-        if known is not None:
-            trials.append(Trial(number, tokens, known.measured, reused_from=known.trial))
-        else:
-            repeated = new[network] if new[network] != number else None
-            trials.append(Trial(number, tokens, measured[network], reused_from=repeated))
-    store.append(trials)
-    for trial in trials:
-        for observer in observers:
-            observer.on_trial(trial)
-    return trials
 
 
 def _check_replay(trials: Sequence[Trial], tokens: np.ndarray) -> None:
