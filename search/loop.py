@@ -190,7 +190,7 @@ class Search:
 
     def advance(self) -> None:
         """Samples a batch, evaluates it, learns from it; the last batch may be cut short."""
-        config, store = self._config, self.store
+        config = self._config
         first = self.updates * config.batch_size
         # Always a whole batch, so that a search of which max_trials is raised goes on as if it had
         # been so from the start; what lies over max_trials is not evaluated yet.
