@@ -156,7 +156,7 @@ def _load(
     averaged = [name for _, name in chosen if use_ema and name in matching.averaged]
     raw = [name for _, name in chosen if name not in set(averaged)]
     values = checkpoint.read(raw, False) | _read_averages(checkpoint, averaged)
-    if use_ema and raw and checkpoint.kind != "keras":
+    if use_ema and raw and not checkpoint.one_set:
         what = f"no moving average of {_listed(raw)}" if averaged else "no moving averages"
         logging.warning("checkpoint %r has %s: raw values instead", checkpoint.path, what)
     if new:

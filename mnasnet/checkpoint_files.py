@@ -17,6 +17,7 @@ _INDEX = ".index"
 _KERAS_ENDINGS = (".keras", ".h5", ".hdf5")
 # The reader has no type of error of its own: a broken file gives any of these.
 _READER_ERRORS = (tf.errors.OpError, ValueError, RuntimeError, LookupError)
+_SAVED_VARIABLES = os.path.join("variables", "variables")  # of a SavedModel, in its folder
 _AVERAGE_SLOT = "average"  # of official.modeling.optimization.ExponentialMovingAverage
 
 
@@ -43,6 +44,11 @@ class CheckpointFile:
     averages: frozenset[str]
     step: int | None
     read: Callable[[Iterable[str], bool], dict[str, np.ndarray]]
+
+    @property
+    def one_set(self) -> bool:
+        """Whether it is of a kind that never has both raw weights and averages."""
+        return self.kind == "keras" or self.path.endswith(_SAVED_VARIABLES)
 
 
 def find_checkpoint(path: str) -> str:
@@ -90,7 +96,7 @@ def _find_in_folder(folder: str) -> str:
     if found:
         return os.path.join(folder, found[0].removesuffix(_INDEX))
     for saved_model in (folder, os.path.join(folder, "saved_model")):
-        variables = os.path.join(saved_model, "variables", "variables")
+        variables = os.path.join(saved_model, _SAVED_VARIABLES)
         if os.path.isfile(variables + _INDEX):
             return variables
     # An archive may have been unpacked one level deeper than the path that was given.

@@ -68,6 +68,11 @@ def architecture_from_flags() -> Architecture:
     return get_architecture(_MODEL_NAME.value)
 
 
+def network_named() -> bool:
+    """Whether --model_name or --blocks names a network."""
+    return _BLOCKS.value is not None or _MODEL_NAME.value is not None
+
+
 def size_arguments() -> dict[str, Any]:
     """The arguments that both `build_model` and `count` take, as far as flags give them."""
     given = {

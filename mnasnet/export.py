@@ -1,0 +1,108 @@
+"""A checkpoint as SavedModel and TFLite files, each checked against the Keras model.
+
+    python -m mnasnet.export --checkpoint=mnasnet-a1 --export_dir=DIR
+    python -m mnasnet.export --checkpoint=RUN --blocks=... --representative=PHOTOS --export_dir=DIR
+
+The checkpoint is one of the official code (a published one needs no more than its folder), of
+mnasnet.train, or of Keras. Moving averages are what is exported, where there are any. TFLite files
+take pixels in 0..255 and say so in a metadata buffer named `mnasnet`.
+"""
+
+import os
+
+from absl import flags
+
+from mnasnet.block_args import encode
+from mnasnet.checkpoint_flags import TrainedModel, model_from_flags
+from mnasnet.export_flags import EXPORT_DIR, export_config, representative_images
+from tflite_bench import command_line
+
+_LABELS = flags.DEFINE_string(
+    "labels",
+    None,
+    "file with the name of a class on each line; by default ImageNet's where there are 1000",
+)
+
+
+def describe(trained: TrainedModel, labels: tuple[str, ...] | None) -> dict:
+    """What the TFLite files say of their network, beside their ends."""
+    architecture, loaded = trained.architecture, trained.loaded
+    return {
+        "model": architecture.name,
+        "blocks": list(encode(architecture.blocks)),
+        "stem_filters": architecture.stem_filters,
+        "head_filters": architecture.head_filters,
+        "depth_multiplier": trained.depth_multiplier,
+        "weights": {
+            "checkpoint": os.path.basename(loaded.path),
+            "step": loaded.step,
+            "moving_averages": loaded.averages > 0,
+        },
+        "labels": None if labels is None else list(labels),
+    }
+
+
+def export(trained: TrainedModel, directory: str, config, representative, labels) -> None:
+    """Writes and prints what the config says.
+
+    Args:
+      trained: the model.
+      directory: where to.
+      config: an ExportConfig.
+      representative: float32 [N, S, S, 3] in 0..255 to calibrate on and to check with; or None.
+      labels: names of the classes, or None.
+
+    Raises:
+      command_line.SurroundingsError: where a file could not be written or was not kept.
+    """
+    from mnasnet.export_files import ExportError, export_model
+    from mnasnet.export_images import synthetic_images
+    from tflite_bench.convert import ConversionError
+
+    size = trained.model.input_shape[1]
+    try:
+        export_model(
+            trained.model,
+            directory,
+            config,
+            name=trained.architecture.name,
+            images=synthetic_images(size) if representative is None else representative,
+            representative=representative,
+            description=describe(trained, labels),
+            on_exported=_print,
+        )
+    except (ExportError, ConversionError, OSError) as error:
+        raise command_line.SurroundingsError(str(error)) from error
+
+
+def _print(exported) -> None:
+    print(
+        f"{exported.path}  {exported.num_bytes:,} bytes  logits within {exported.difference:.1e} "
+        "of the Keras model's (of the largest)",
+        flush=True,
+    )
+
+
+def main() -> None:
+    with command_line.usage_errors():
+        if not EXPORT_DIR.value:
+            raise ValueError("no folder given: name one with --export_dir")
+        config = export_config()
+        trained = model_from_flags()
+        from mnasnet.class_names import class_names
+
+        labels = class_names(trained.model.output_shape[-1], _LABELS.value)
+        representative = representative_images(trained.model.input_shape[1])
+        os.makedirs(EXPORT_DIR.value, exist_ok=True)
+    loaded = trained.loaded
+    print(
+        f"{trained.architecture.name}, {trained.model.output_shape[-1]} classes, "
+        f"{'moving averages' if loaded.averages else 'weights'} of {loaded.path}"
+    )
+    export(trained, EXPORT_DIR.value, config, representative, labels)
+    if "int8" not in config.formats:
+        print("no int8 file: it needs images to calibrate on, --representative=PHOTOS")
+
+
+if __name__ == "__main__":
+    command_line.run(main)
