@@ -5,12 +5,17 @@ import tensorflow as tf
 
 from search.hyperparameters import PAPER_CONTROLLER, ControllerConfig
 from search.policy import LSTMPolicy, entropy
+from search.proposals import best_starts, walk
 from search.reward_model import RewardModel
 from search.sample_batch import SampleBatch
 from search.search_space import SearchSpace
 from search.trial_memory import TrialMemory
 
 __all__ = ["PAPER_CONTROLLER", "Controller", "ControllerConfig", "SampleBatch", "padded_size"]
+
+# Walks from the best known networks begin at one of these many, and change at most so many
+# decisions: near ones are safe, far ones leave a local optimum.
+_BEST, _NEAR = 50, (1, 2, 4, 10)
 
 
 class Controller:
@@ -34,9 +39,13 @@ class Controller:
         num_choices = [len(decision.choices) for decision in space.decisions]
         self.policy = LSTMPolicy(num_choices, config.units, config.uniform_mixture, seed)
         self.memory = TrialMemory(num_choices)
-        self.reward_model = RewardModel(num_choices)
+        self.reward_model = RewardModel(num_choices, config.model_trials)
         self._draws = 0
         self._traced_sample = tf.function(self.policy.sample, reduce_retracing=False)
+        self._traced_log_probs = tf.function(
+            lambda tokens: self.policy.log_probs(tokens, self.policy.distributions(tokens)),
+            reduce_retracing=False,
+        )
         self._traced_distributions = tf.function(self.policy.distributions, reduce_retracing=False)
 
     def sample(self, n: int) -> SampleBatch:
@@ -50,11 +59,13 @@ class Controller:
         """
         if n < 1:
             raise ValueError(f"{n} samples asked for, at least 1 is needed")
-        choose = self.config.candidates and self.reward_model.ready
-        size = max(self.config.candidates, 2 * n) if choose else n
-        pool = self.draw(size)
+        chosen = self._searched(n) if self.reward_model.ready else self.draw(0)
+        if len(chosen) == n:
+            return chosen
+        size = max(self.config.candidates, n) if len(chosen) else n
+        pool = chosen + self.draw(size)
         if not self.config.resampling_tries:
-            return pool[self._most_promising(pool.tokens, n)] if choose else pool[:n]
+            return pool[:n]
         enough = min(n, self.space.size - len(self.memory))
         fresh = self.memory.fresh(pool.tokens)
         for _ in range(self.config.resampling_tries):
@@ -62,11 +73,7 @@ class Controller:
                 break
             pool = pool + self.draw(size)
             fresh = self.memory.fresh(pool.tokens)
-        repeats = pool[~fresh]
-        pool = pool[fresh]
-        if choose and len(pool) > n:
-            pool = pool[self._most_promising(pool.tokens, n)]
-        return (pool + repeats)[:n]
+        return (pool[fresh] + pool[~fresh])[:n]
 
     def draw(self, n: int) -> SampleBatch:
         """Samples of the policy as it is, n of them, whatever is known of them."""
@@ -81,18 +88,23 @@ class Controller:
         if self.config.candidates:
             self.reward_model.fit(self.memory.tokens, self.memory.rewards)
 
-    def _most_promising(self, tokens, n):
-        """Positions [n] of the networks to try: Thompson sampling.
-
-        Each is the best network of one sample of what the rewards may be, given those known, so
-        that a network is picked as often as it may be the best one.
-        """
+    def _searched(self, n):
+        """New networks that may be the best, n of them or fewer, found by search.proposals."""
+        pool = self.draw(self.config.candidates)
         rng = np.random.default_rng([self.seed, self._draws])
-        picked = []
-        for scores in self.reward_model.draw(tokens, n, rng):
-            scores[picked] = -np.inf
-            picked.append(int(scores.argmax()))
-        return picked
+        functions = self.reward_model.draw(n, rng, self.config.boldness)
+        starts = best_starts(functions, pool.tokens)
+        reach = np.full(n, self.config.walk_steps)
+        from_best = rng.permutation(n)[: round(self.config.local_share * n)]
+        starts[from_best] = best_starts(functions, self.reward_model.best(_BEST))[from_best]
+        reach[from_best] = rng.choice(_NEAR, len(from_best)).clip(max=self.config.walk_steps)
+        return self._with_log_probs(walk(functions, starts, reach, self.memory))
+
+    def _with_log_probs(self, tokens):
+        """How likely the policy was to propose these networks itself."""
+        padded = np.pad(tokens, [(0, padded_size(len(tokens)) - len(tokens)), (0, 0)])
+        log_probs = self._traced_log_probs(tf.constant(padded))
+        return SampleBatch(tokens, log_probs.numpy()[: len(tokens)])
 
     def probabilities(self, num_samples: int = 512) -> list[np.ndarray]:
         """What each decision has converged to: its mean distribution, a list of float32 [K_t]."""

@@ -15,21 +15,34 @@ class ControllerConfig:
       uniform_mixture: probability in [0, 1) with which a decision is taken uniformly.
       resampling_tries: how often more networks are drawn when too few of them are new; 0 proposes
         known ones again.
-      candidates: how many networks the policy draws for a batch, of which the reward model picks
-        those to propose; 0 does without a reward model.
+      candidates: how many networks the policy draws for a batch, from the best of which walks begin
+        (search/proposals.py); 0 does without a reward model.
+      local_share: of the walks, in [0, 1], that begin at the best networks known instead.
+      walk_steps: how many decisions a walk changes at most; 0 proposes where they begin.
+      boldness: how far the rewards that walks go by stray from the model's mean, 1 as far as its
+        posterior.
+      model_trials: how many trials the model is conditioned on at most.
     """
 
     units: int = 100
     uniform_mixture: float = 0.05
     resampling_tries: int = 20
-    candidates: int = 512
+    candidates: int = 256
+    local_share: float = 0.5
+    walk_steps: int = 10
+    boldness: float = 0.5
+    model_trials: int = 1000
 
     def __post_init__(self):
         if self.units < 1:
             raise ValueError(f"units must be at least 1, got {self.units}")
         if not 0 <= self.uniform_mixture < 1:
             raise ValueError(f"uniform_mixture must be in [0, 1), got {self.uniform_mixture}")
-        for name in ("resampling_tries", "candidates"):
+        if not 0 <= self.local_share <= 1:
+            raise ValueError(f"local_share must be in [0, 1], got {self.local_share}")
+        if self.model_trials < 2:
+            raise ValueError(f"model_trials must be at least 2, got {self.model_trials}")
+        for name in ("resampling_tries", "candidates", "walk_steps", "boldness"):
             if getattr(self, name) < 0:
                 raise ValueError(f"{name} must be 0 or more, got {getattr(self, name)}")
 
@@ -66,7 +79,7 @@ class PPOConfig:
     baseline_decay: float = 0.95
     elite_size: int = 10
     elite_weight: float = 0.2
-    imagined_rounds: int = 20
+    imagined_rounds: int = 5
     imagined_batch: int = 32
 
     def __post_init__(self):

@@ -14,6 +14,8 @@ import scipy.linalg
 from scipy.special import ndtri
 from scipy.stats import rankdata
 
+from search.product_functions import ProductFunctions
+
 # The prior of weights and noise, log-normal: all decisions matter alike, and two networks that
 # differ in everything are correlated by exp(-1.5); noise is a tenth of the signal's variance.
 _TOTAL_WEIGHT, _NOISE = 1.5, 0.1
@@ -23,6 +25,7 @@ _JITTER = 1e-6  # keeps Cholesky factors real
 
 _STEPS_FIRST, _STEPS_LATER, _STEP_SIZE = 24, 8, 0.15
 _MIN_TRIALS = 4
+_FEATURES = 512  # of the prior; their number is an error of the draws, not of the mean
 
 
 class RewardModel:
@@ -60,23 +63,56 @@ class RewardModel:
         part = _best_and_spread(scores, self.max_trials_for_weights)
         for _ in range(_STEPS_LATER if self._steps else _STEPS_FIRST):
             self._climb(onehot[part], scores[part])
-        self._condition(onehot, scores)
+        self._condition(tokens[chosen], onehot, scores)
 
     def predict(self, tokens: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         """Mean [n] and standard deviation [n] of the scores of tokens [n, T]."""
-        mean, explained, _ = self._posterior(tokens)
+        mean, explained = self._posterior(tokens)
         variance = self._scale * (1 - (explained**2).sum(axis=0))
         return mean, np.sqrt(np.maximum(variance, 1e-12))
 
-    def draw(self, tokens: np.ndarray, n: int, rng: np.random.Generator) -> np.ndarray:
-        """What the scores of tokens [m, T] may be: n samples from the posterior, [n, m]."""
-        mean, explained, onehot = self._posterior(tokens)
-        covariance = (
-            kernel(onehot, onehot, self._weights, self.num_choices) - explained.T @ explained
+    def draw(self, n: int, rng: np.random.Generator, boldness: float = 1.0) -> ProductFunctions:
+        """What the scores of all networks may be: n samples from the posterior.
+
+        A sample of the prior, made of random features, is corrected by what the trials say of it
+        (Matheron's rule: Wilson et al., "Efficiently sampling functions from Gaussian process
+        posteriors", arXiv 2002.09309, eq. 13).
+
+        Args:
+          n: how many.
+          rng: used up.
+          boldness: their deviations from the mean are multiplied by it.
+        """
+        signs = self._prior_features(rng)
+        similar = np.exp(np.repeat(self._weights, self.num_choices)[:, None] * (self._onehot.T - 1))
+        factors = np.concatenate([signs, similar, np.ones((len(signs), 1))], axis=1)
+        deviation = boldness * np.sqrt(self._scale)
+        prior = rng.normal(0, deviation / np.sqrt(_FEATURES), (n, _FEATURES))
+        noise = np.sqrt(np.exp(self._log_params[-1]) + _JITTER)
+        seen = rng.normal(0, deviation * noise, (n, len(self._onehot)))
+        seen += prior @ (1 - 2 * (self._onehot @ (signs < 0) % 2)).T
+        correction = self._solved - _solve(self._lower, seen.T).T
+        first = np.cumsum(self.num_choices) - self.num_choices
+        level = np.full((n, 1), self._level)
+        return ProductFunctions(np.concatenate([prior, correction, level], axis=1), factors, first)
+
+    def best(self, count: int) -> np.ndarray:
+        """Tokens [min(count, N), T] of the trials that have the best means: unlike the best
+        rewards, these are not the luckiest errors of measurement.
+        """
+        return self._tokens[np.argsort(-self._means, kind="stable")[:count]]
+
+    def _prior_features(self, rng):
+        """Factors [C, _FEATURES], 1 or -1, of features whose products have the kernel as their mean.
+
+        A decision of weight w takes part in a feature with probability 1 - exp(-w), with a random
+        sign for each choice: two networks that differ in it have products of mean exp(-w) then.
+        """
+        takes_part = rng.random((len(self._weights), _FEATURES)) < -np.expm1(
+            -self._weights[:, None]
         )
-        covariance = self._scale * (covariance + _JITTER * np.eye(len(tokens)))
-        upper = scipy.linalg.cholesky(covariance, check_finite=False)
-        return mean + rng.normal(size=(n, len(tokens))) @ upper
+        signs = rng.choice([-1.0, 1.0], (int(self.num_choices.sum()), _FEATURES))
+        return np.where(np.repeat(takes_part, self.num_choices, axis=0), signs, 1.0)
 
     def state(self) -> dict[str, np.ndarray]:
         """What the next fit depends on besides the trials."""
@@ -92,7 +128,7 @@ class RewardModel:
         self._onehot = None
         if _learnable(rewards):
             chosen, scores = self._chosen(rewards)
-            self._condition(one_hot(tokens[chosen], self.num_choices), scores)
+            self._condition(tokens[chosen], one_hot(tokens[chosen], self.num_choices), scores)
 
     def _chosen(self, rewards):
         """Which trials the model is conditioned on, and their scores among all."""
@@ -117,15 +153,17 @@ class RewardModel:
             self._log_params + _STEP_SIZE * mean / (np.sqrt(square) + 1e-3), *_LOG_RANGE
         )
 
-    def _condition(self, onehot, scores):
+    def _condition(self, tokens, onehot, scores):
         self._weights = np.exp(self._log_params[:-1])
-        covariance = kernel(onehot, onehot, self._weights, self.num_choices)
-        covariance += (np.exp(self._log_params[-1]) + _JITTER) * np.eye(len(scores))
+        correlation = kernel(onehot, onehot, self._weights, self.num_choices)
+        covariance = correlation.copy()
+        covariance[np.diag_indices(len(scores))] += np.exp(self._log_params[-1]) + _JITTER
         self._lower = scipy.linalg.cholesky(covariance, lower=True, check_finite=False)
         self._level, residual = _generalised_mean(self._lower, scores)
         self._solved = _solve(self._lower, residual)
         self._scale = max(residual @ self._solved / len(scores), _JITTER)
-        self._onehot = onehot
+        self._means = self._level + correlation @ self._solved
+        self._tokens, self._onehot = tokens, onehot
 
     def _posterior(self, tokens):
         onehot = one_hot(tokens, self.num_choices)
@@ -133,7 +171,7 @@ class RewardModel:
         explained = scipy.linalg.solve_triangular(
             self._lower, covariance.T, lower=True, check_finite=False
         )
-        return self._level + covariance @ self._solved, explained, onehot
+        return self._level + covariance @ self._solved, explained
 
 
 def normal_scores(rewards: np.ndarray) -> np.ndarray:

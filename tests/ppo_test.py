@@ -117,7 +117,7 @@ def test_imagination_moves_the_policy_towards_what_the_model_predicts():
     batch = controller.sample(40)
     PPOLearner(controller, config).step(batch, (batch.tokens == 1).sum(axis=1))
     before = np.mean([row[1] for row in controller.probabilities()])
-    imagining = PPOLearner(controller, PPOConfig(elite_size=0))
+    imagining = PPOLearner(controller, PPOConfig(elite_size=0, imagined_rounds=20))
     for _ in range(2):
         imagining._imagine()
     after = np.mean([row[1] for row in controller.probabilities()])
@@ -129,10 +129,10 @@ def test_imagination_moves_the_policy_towards_what_the_model_predicts():
 def test_batches_of_any_size_teach(batch_size):
     controller = Controller(space_of(*[3] * 6))
     learner = PPOLearner(controller)
-    for _ in range(max(1, 60 // batch_size)):
+    for _ in range(max(3, 60 // batch_size)):
         batch = controller.sample(batch_size)
         metrics = learner.step(batch, (batch.tokens == 2).mean(axis=1))
-    assert metrics["distinct_networks"] == max(60, batch_size)
+    assert metrics["distinct_networks"] == max(60, 3 * batch_size)
     assert all(row.argmax() == 2 for row in controller.probabilities())
 
 

@@ -81,10 +81,26 @@ def test_draws_have_the_mean_and_the_deviation_of_the_prediction():
     model, tokens, _, order = fitted()
     some = tokens[order[55:65]]
     mean, deviation = model.predict(some)
-    draws = model.draw(some, 4000, np.random.default_rng(0))
-    # standard errors: deviation / sqrt(4000) = 1.6 %, and of the deviation itself 1.1 %
+    rng = np.random.default_rng(0)
+    # few from each, since draws made together share the features of the prior
+    draws = np.concatenate([model.draw(20, rng).values(some) for _ in range(200)])
+    # standard errors: deviation / sqrt(4000) = 1.6 %, and of the deviation itself 1.1 %, more where
+    # features are shared
     np.testing.assert_allclose((draws.mean(axis=0) - mean) / deviation, 0, atol=0.08)
-    np.testing.assert_allclose(draws.std(axis=0) / deviation, 1, atol=0.06)
+    np.testing.assert_allclose(draws.std(axis=0) / deviation, 1, atol=0.08)
+
+
+def test_draws_without_boldness_are_the_mean():
+    model, tokens, _, _ = fitted()
+    draws = model.draw(2, np.random.default_rng(0), boldness=0.0).values(tokens)
+    np.testing.assert_allclose(draws, np.tile(model.predict(tokens)[0], (2, 1)), atol=1e-9)
+
+
+def test_the_best_trials_are_those_of_the_best_means():
+    model, tokens, rewards, order = fitted()
+    mean, _ = model.predict(tokens[order[:60]])
+    np.testing.assert_array_equal(model.best(3), tokens[order[:60]][np.argsort(-mean)[:3]])
+    assert len(model.best(1000)) == 60
 
 
 def test_only_ranks_of_rewards_matter():
