@@ -103,7 +103,7 @@ class RewardModel:
         return self._tokens[np.argsort(-self._means, kind="stable")[:count]]
 
     def _prior_features(self, rng):
-        """Factors [C, _FEATURES], 1 or -1, of features whose products have the kernel as their mean.
+        """Factors [C, _FEATURES], 1 or -1: the mean over features of their products is the kernel.
 
         A decision of weight w takes part in a feature with probability 1 - exp(-w), with a random
         sign for each choice: two networks that differ in it have products of mean exp(-w) then.

@@ -97,7 +97,7 @@ def test_draws_without_boldness_are_the_mean():
 
 
 def test_the_best_trials_are_those_of_the_best_means():
-    model, tokens, rewards, order = fitted()
+    model, tokens, _, order = fitted()
     mean, _ = model.predict(tokens[order[:60]])
     np.testing.assert_array_equal(model.best(3), tokens[order[:60]][np.argsort(-mean)[:3]])
     assert len(model.best(1000)) == 60
