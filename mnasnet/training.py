@@ -4,7 +4,6 @@ import dataclasses
 import os
 
 import tensorflow as tf
-from absl import logging
 
 from mnasnet import strategies
 from mnasnet.architectures import Architecture, from_blocks, get_architecture
@@ -16,8 +15,6 @@ from mnasnet.training_engine import Runner, experiment_config
 from mnasnet.training_folder import TrainingFolder
 from mnasnet.training_input import num_eval_steps
 from mnasnet.training_task import TrainingTask
-
-MODES = ("train_and_eval", "train", "eval", "export_only")
 
 
 @dataclasses.dataclass(frozen=True)
@@ -41,6 +38,11 @@ class Training:
       config: what to train, and how.
       model_dir: of checkpoints and summaries; one that holds this training already is gone on with.
       mode: 'train_and_eval', 'train' or 'eval'.
+
+    Attributes:
+      network: what is trained.
+      train_steps: steps of the whole training.
+      summary: one line that says what runs on what.
 
     Raises:
       ValueError: for settings, data or devices that do not go together, or a folder that holds
@@ -76,14 +78,10 @@ class Training:
             self._folder = TrainingFolder(model_dir)
             self._folder.claim(config, self.network)
             start = pass_over_broken(model_dir)
-        logging.info("data: %s", self._data.description)
-        logging.info(
-            "%d training images, %d to evaluate on, %d replicas, %d steps from %d on",
-            self._data.num_train,
-            self._data.num_eval,
-            strategy.num_replicas_in_sync,
-            self.train_steps,
-            start,
+        self.summary = (
+            f"{architecture.name}, {self.network.num_classes} classes: {self._data.description}, "
+            f"{self._data.num_train:,} images to train on, {self._data.num_eval:,} to evaluate on; "
+            f"replicas: {strategy.num_replicas_in_sync}; step {start:,} of {self.train_steps:,}"
         )
         self._mode = mode
         task = TrainingTask(config, self.network, self._data, eval_steps)

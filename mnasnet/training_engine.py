@@ -215,7 +215,8 @@ class Runner(train_lib.OrbitExperimentRunner):
 
 class SaveAtSignal:
     """Ends a training that is told to go (SIGTERM), as a preempted machine tells it, with a
-    checkpoint of the step that it is at."""
+    checkpoint of the step that it is at.
+    """
 
     def __init__(self, checkpoint_manager: tf.train.CheckpointManager, step: tf.Variable):
         self._manager, self._step = checkpoint_manager, step

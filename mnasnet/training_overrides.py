@@ -26,12 +26,12 @@ WITHOUT_EFFECT = {
     "eval_master": "the official code never read it",
 }
 # Keys of which one value has an equal here.
-_ONLY = {
-    "data_format": ("channels_last",),
-    "quantized_training": (False,),
-    "depth_divisor": (8,),
-    "min_depth": (0,),
-    "quantization_delay_epochs": (0,),
+ONLY = {
+    "data_format": "channels_last",
+    "quantized_training": False,
+    "depth_divisor": 8,
+    "min_depth": 0,
+    "quantization_delay_epochs": 0,
 }
 _KNOWN = {field.name: field for field in dataclasses.fields(TrainingConfig)}
 _TYPES = typing.get_type_hints(TrainingConfig)
@@ -45,7 +45,7 @@ def resolve(
     Args:
       config_file: path of a YAML file, or None.
       params_override: 'key=value,key=value', YAML in braces, or the path of a YAML file; or None.
-      flags: by name; those that are None were not given.
+      flags: those that were given, by name.
 
     Raises:
       ValueError: for an unknown key, a value of the wrong type or outside its range.
@@ -56,7 +56,7 @@ def resolve(
         settings |= checked(read_yaml(config_file), config_file)
     if params_override is not None:
         settings |= checked(_parse_override(params_override), "params_override")
-    settings |= {name: value for name, value in flags.items() if value is not None}
+    settings |= checked(flags, "flags")
     return TrainingConfig(**settings)
 
 
@@ -96,9 +96,9 @@ def checked(settings: Any, source: str) -> dict[str, Any]:
             found |= {"strategy": "tpu"} if value else {}
         elif key in WITHOUT_EFFECT:
             logging.info("%s in %s has no effect: %s", key, source, WITHOUT_EFFECT[key])
-        elif key in _ONLY:
-            if value is not None and value not in _ONLY[key]:
-                raise ValueError(f"{key} is {value!r} in {source}, must be {_ONLY[key][0]!r} here")
+        elif key in ONLY:
+            if value is not None and str(value).lower() != str(ONLY[key]).lower():
+                raise ValueError(f"{key} is {value!r} in {source}, must be {ONLY[key]!r} here")
         else:
             name = OFFICIAL_NAMES.get(key, key)
             if name not in _KNOWN:
@@ -116,7 +116,7 @@ def _converted(name: str, value: Any, source: str) -> Any:
     wanted = allowed[0]
     if typing.get_origin(wanted) is tuple:
         parts = value.replace(",", " ").split() if isinstance(value, str) else value
-        if isinstance(parts, list) and all(isinstance(part, str) for part in parts):
+        if isinstance(parts, list | tuple) and all(isinstance(part, str) for part in parts):
             return tuple(parts)
     elif wanted is float:
         # YAML takes 1e-5 for a text, its numbers have a point.

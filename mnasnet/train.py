@@ -1,0 +1,140 @@
+"""Trains a network in full, as the official code does; started again, it goes on.
+
+    python -m mnasnet.train --model_name=mnasnet-a1 --data_dir=DIR --model_dir=DIR
+    python -m mnasnet.train --flagfile=flags/train_tpu_v2_8.flags --tpu=NAME --data_dir=... --model_dir=...
+    python -m mnasnet.train --from_search=WORKDIR --rank=1 --data_dir=DIR --model_dir=DIR
+    python -m mnasnet.train --mode=eval --model_dir=DIR        # follows a training, beside it
+
+Settings come from --config_file, then --params_override, then flags, each over those before. The
+model_dir gets checkpoints, the best of them in archive/, TensorBoard summaries in train/ and eval/,
+and params.yaml and network.json, which say what is trained. SIGTERM saves, then stops.
+"""  # noqa: E501, a command in one line
+
+import dataclasses
+import os
+
+from absl import flags
+
+from mnasnet import train_flags
+from mnasnet.training_config import TrainingConfig
+from tflite_bench import command_line
+
+
+def main() -> int | None:
+    values = flags.FLAGS
+    mode, model_dir, export_dir = values.mode, values.model_dir, values.export_dir
+    with command_line.usage_errors():
+        if not model_dir:
+            raise ValueError("no folder given: name one with --model_dir")
+        if mode == "export_only" and not export_dir:
+            raise ValueError("mode export_only needs --export_dir")
+        config = _config(mode, model_dir)
+        found = train_flags.found_by_search()
+    if mode == "export_only":
+        _export(model_dir, export_dir)
+        return None
+    if values.top_k is not None:
+        from mnasnet import train_best
+
+        with command_line.usage_errors():
+            if mode != "train_and_eval":
+                raise ValueError(f"--top_k trains and evaluates, it does not go with mode {mode}")
+        with _failures():
+            train_best.train_best(found, config, model_dir)
+        return None
+    _run(config, model_dir, mode)
+    if export_dir and mode == "train_and_eval":
+        _export(model_dir, export_dir)
+    return None
+
+
+def _config(mode: str, model_dir: str) -> TrainingConfig:
+    from mnasnet import training_folder
+
+    config = train_flags.settings_from_flags()
+    if config.model_name is not None or config.blocks is not None:
+        return config
+    if mode in ("eval", "export_only"):  # a training's folder says what it trains
+        return dataclasses.replace(
+            training_folder.read_params(model_dir),
+            eval_timeout=config.eval_timeout,
+        )
+    raise ValueError(
+        "no network given: name one with --model_name, write one with --blocks, or take one of a "
+        "search with --from_search"
+    )
+
+
+def _run(config: TrainingConfig, model_dir: str, mode: str) -> None:
+    with command_line.usage_errors():
+        from mnasnet.training import Training
+
+        training = Training(config, model_dir, mode)
+    print(training.summary, flush=True)
+    with _failures():
+        outcome = training.run()
+    line = f"step {outcome.step:,} of {training.train_steps:,}"
+    for name in ("top_1_accuracy", "top_5_accuracy"):
+        if name in outcome.metrics:
+            line += f", {name} {outcome.metrics[name]:.4f}"
+    print(line)
+
+
+class _failures:
+    """Turns what happens to a training, and is no bug, into one line."""
+
+    def __enter__(self):
+        return self
+
+    def __exit__(self, kind, error, traceback):
+        if error is None:
+            return
+        import tensorflow as tf
+
+        from mnasnet.training_engine import TrainingDiverged
+
+        gone = (
+            tf.errors.DataLossError,
+            tf.errors.ResourceExhaustedError,
+            tf.errors.UnavailableError,
+            tf.errors.NotFoundError,
+        )
+        of_input = isinstance(error, tf.errors.InvalidArgumentError) and "Iterator" in str(error)
+        if isinstance(error, (TrainingDiverged, OSError, *gone)) or of_input:
+            line = " ".join(str(error).splitlines()[0].split())
+            raise command_line.SurroundingsError(line) from error
+
+
+def _export(model_dir: str, export_dir: str) -> None:
+    """SavedModel and TFLite files of the newest checkpoint of a training."""
+    from mnasnet import export_flags
+
+    values = flags.FLAGS
+    with command_line.usage_errors():
+        from mnasnet.checkpoint import load_checkpoint
+        from mnasnet.checkpoint_flags import TrainedModel
+        from mnasnet.trained_network import load_network
+        from mnasnet.training import newest_checkpoint
+
+        config = export_flags.export_config()
+        if not values.post_quantize:
+            formats = tuple(name for name in config.formats if name != "dynamic")
+            config = dataclasses.replace(config, formats=formats)
+        network = load_network(model_dir)
+        model = network.build()
+        loaded = load_checkpoint(
+            model, newest_checkpoint(model_dir), use_ema=values.export_moving_average
+        )
+        representative = export_flags.representative_images(network.image_size)
+        from mnasnet import export
+        from mnasnet.class_names import class_names
+
+        labels = class_names(network.num_classes, None)
+        os.makedirs(export_dir, exist_ok=True)
+    trained = TrainedModel(model, network.architecture, network.depth_multiplier, loaded)
+    export.export(trained, export_dir, config, representative, labels)
+
+
+if __name__ == "__main__":
+    train_flags.define()
+    command_line.run(main)
