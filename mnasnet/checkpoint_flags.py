@@ -1,6 +1,7 @@
 """Flags that name a checkpoint, and the model that they mean; for what works on trained weights."""
 
 import dataclasses
+import os
 
 from absl import flags
 
@@ -13,7 +14,7 @@ CHECKPOINT = flags.DEFINE_string(
     "weights: a checkpoint of the official code, a training's folder, or a file .keras or "
     ".weights.h5",
 )
-_USE_EMA = flags.DEFINE_bool(
+USE_EMA = flags.DEFINE_bool(
     "use_ema", True, "the moving averages of the weights, where there are any; --nouse_ema: raw"
 )
 
@@ -38,32 +39,43 @@ class TrainedModel:
 def model_from_flags() -> TrainedModel:
     """The model with the weights of --checkpoint.
 
-    Without --model_name or --blocks it is the published network whose parameters the checkpoint
-    has; without --num_classes it has as many as the checkpoint.
+    What the flags leave open of the network is told by the training's folder, or else by the
+    checkpoint: its number of classes, and which published network has its parameters.
 
     Raises:
       ValueError: for a checkpoint that is missing, broken or of another model, and as
         `architecture_from_flags`.
     """
-    sizes = size_arguments()
-    architecture = architecture_from_flags() if network_named() else None
+    named = architecture_from_flags() if network_named() else None
     if not CHECKPOINT.value:
         raise ValueError("no weights given: name a checkpoint with --checkpoint")
 
     from mnasnet.checkpoint import load_checkpoint
-    from mnasnet.checkpoint_files import open_checkpoint
-    from mnasnet.checkpoint_identity import identify, num_classes_of
-    from mnasnet.model import build_model
 
-    if not CHECKPOINT.value.endswith(".weights.h5"):  # which has no names to tell anything by
+    network = _network(named)
+    model = network.build()
+    loaded = load_checkpoint(model, CHECKPOINT.value, use_ema=USE_EMA.value)
+    return TrainedModel(model, network.architecture, network.depth_multiplier, loaded)
+
+
+def _network(named: Architecture | None):
+    """The TrainedNetwork; `named` is the architecture of the flags, or None."""
+    from mnasnet.checkpoint_files import find_checkpoint, open_checkpoint
+    from mnasnet.checkpoint_identity import identify, num_classes_of
+    from mnasnet.trained_network import FILE_NAME, TrainedNetwork, load_network
+
+    sizes = size_arguments()
+    folder = os.path.dirname(find_checkpoint(CHECKPOINT.value))
+    for model_dir in (folder, os.path.dirname(folder)):  # archive/ lies in the training's folder
+        if named is None and os.path.isfile(os.path.join(model_dir, FILE_NAME)):
+            return dataclasses.replace(load_network(model_dir), **sizes)
+    if CHECKPOINT.value.endswith(".weights.h5"):  # which has no names to tell anything by
+        named = named or architecture_from_flags()
+    else:
         checkpoint = open_checkpoint(CHECKPOINT.value)
         sizes.setdefault("num_classes", num_classes_of(checkpoint))
-        if architecture is None:
+        if named is None:
             identity = identify(checkpoint)
-            architecture = identity.architecture
+            named = identity.architecture
             sizes.setdefault("depth_multiplier", identity.depth_multiplier)
-    elif architecture is None:
-        architecture = architecture_from_flags()
-    model = build_model(architecture, **sizes)
-    loaded = load_checkpoint(model, CHECKPOINT.value, use_ema=_USE_EMA.value)
-    return TrainedModel(model, architecture, sizes.get("depth_multiplier"), loaded)
+    return TrainedNetwork(named, **{"num_classes": 1000, "image_size": named.image_size, **sizes})

@@ -7,6 +7,7 @@ import numpy as np
 import tensorflow as tf
 
 from mnasnet.preprocessing import preprocess_for_eval
+from tflite_bench.chatter import silenced
 
 _JPEG_ENDINGS = (".jpg", ".jpeg", ".jpe")
 _RECORDS = ("train-*-of-*", "validation-*-of-*")
@@ -36,7 +37,8 @@ def preprocess_jpeg(jpeg: bytes, image_size: int, name: str) -> np.ndarray:
       ValueError: for bytes that are no JPEG; calls them `name`.
     """
     try:
-        return preprocess_for_eval(jpeg, image_size).numpy()
+        with silenced():  # libjpeg has its own say
+            return preprocess_for_eval(jpeg, image_size).numpy()
     except tf.errors.OpError as error:
         raise ValueError(f"{name} is no JPEG that can be decoded") from error
 
