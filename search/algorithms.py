@@ -134,19 +134,6 @@ class Reinforce(PPO):
         )
 
 
-class SharedEvolution(Evolution):
-    """Regularized evolution that may hear of what others proposed."""
-
-    def observe(self, tokens: np.ndarray, rewards: np.ndarray) -> None:
-        """See Algorithm: those at least as good as the median of the living join the population.
-
-        The others would only make it age.
-        """
-        living = self._rewards[-self._config.population_size :]
-        welcome = rewards >= np.median(living) if len(living) else np.ones(len(rewards), bool)
-        self._hear(tokens[welcome], rewards[welcome])
-
-
 class RandomSearch:
     """Every network as likely as every other: the baseline that an algorithm has to beat."""
 
@@ -187,6 +174,6 @@ class RandomSearch:
 ALGORITHMS: dict[str, Callable[..., Algorithm]] = {
     "ppo": PPO,
     "reinforce": Reinforce,
-    "evolution": SharedEvolution,
+    "evolution": Evolution,
     "random": RandomSearch,
 }

@@ -89,6 +89,15 @@ class Evolution:
             "distinct_networks": float(len(self._known)),
         }
 
+    def observe(self, tokens: np.ndarray, rewards: np.ndarray) -> None:
+        """See Algorithm: those at least as good as the median of the living join the population.
+
+        The others would only make it age.
+        """
+        living = self._rewards[-self._config.population_size :]
+        welcome = rewards >= np.median(living) if len(living) else np.ones(len(rewards), bool)
+        self._hear(tokens[welcome], rewards[welcome])
+
     def probabilities(self) -> list[np.ndarray]:
         """See Algorithm: of the next child's choices, exact but for `mutation_tries`.
 

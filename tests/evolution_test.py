@@ -130,6 +130,16 @@ def test_state_and_restore_go_on_as_if_nothing_had_happened():
         other.step(again, ones(again.tokens))
 
 
+def test_of_what_others_found_the_better_half_joins_the_population():
+    algorithm = Evolution(space_of(*[3] * 12), evolution=EvolutionConfig(4, 4))
+    algorithm.step(algorithm.sample(4), np.array([1.0, 2.0, 3.0, 4.0]))  # the median is 2.5
+    others = Evolution(space_of(*[3] * 12), seed=5).sample(3).tokens
+    algorithm.observe(others, np.array([9.0, 2.4, 2.6], np.float32))
+    children = algorithm.sample(5).tokens
+    assert [(child != others[0]).sum() for child in children] == [1] * 5
+    assert algorithm.step(algorithm.sample(1), [0.0])["distinct_networks"] == 4 + 2 + 1
+
+
 def test_seeds_differ():
     one, other = (Evolution(space_of(*[3] * 8), seed=seed).sample(9).tokens for seed in (1, 2))
     assert (one != other).any()
