@@ -42,8 +42,7 @@ def pass_over_broken(model_dir: str) -> int:
             tf.io.gfile.remove(os.path.join(model_dir, "checkpoint"))
         return 0
     if listed is None or os.path.abspath(listed) != os.path.abspath(newest):
-        names = [os.path.basename(path) for path in whole]
-        tf.train.update_checkpoint_state(model_dir, names[-1], names)
+        tf.compat.v1.train.update_checkpoint_state(model_dir, newest, whole)
     return max(step for step, path in found.items() if path == newest)
 
 
