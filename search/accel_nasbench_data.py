@@ -7,7 +7,9 @@ Whatever is wrong with them is a ValueError of one line that names the file or t
 """
 
 import dataclasses
+import gzip
 import hashlib
+import io
 import json
 import math
 import posixpath
@@ -99,19 +101,22 @@ def _read_split(path: Path) -> list[str]:
 
 def _read_records(path: Path, space: SearchSpace) -> dict[str, tuple[list[int], float]]:
     """(tokens, top-1 in [0, 1]) of each record by its name."""
+    try:
+        content = gzip.decompress(_read_bytes(path))
+    except EOFError as error:
+        raise ValueError(f"{path} is cut short, fetch it once more ({error})") from error
+    except (gzip.BadGzipFile, zlib.error) as error:
+        raise ValueError(f"{path} is no .tar.gz or damaged ({error})") from error
     places = _Places(space)
     records = {}
     try:
-        with tarfile.open(path, "r:gz") as archive:
+        with tarfile.open(fileobj=io.BytesIO(content), mode="r:") as archive:
             for member in archive:
                 if member.isfile() and member.name.endswith(".json"):
                     name = posixpath.basename(member.name)
                     records[name] = places.read(name, archive.extractfile(member).read())
-    except (tarfile.TarError, EOFError, zlib.error, OSError) as error:
-        raise ValueError(
-            f"{path} is cut short or damaged behind its record {len(records)} ({error}); "
-            "fetch it once more"
-        ) from error
+    except tarfile.TarError as error:
+        raise ValueError(f"{path} is damaged behind its record {len(records)} ({error})") from error
     if not records:
         raise ValueError(f"{path} holds no records, files that end in .json")
     return records

@@ -123,7 +123,7 @@ def load_surrogate(data_dir: str | Path) -> Surrogate:
         return Surrogate(num_choices=num_choices, data=data, **cached)
     splits = read_splits(data_dir, space)
     surrogate = fit(splits["train"], splits["test"], num_choices, data)
-    # Either is not a number where the test networks are all alike.
+    # So written, since either may be not a number.
     if not (surrogate.test_r2 >= MIN_TEST_R2 and surrogate.test_tau >= MIN_TEST_TAU):
         raise ValueError(
             f"the surrogate fitted to {data_dir} predicts its test split with R2 "
@@ -173,10 +173,11 @@ def fit(train: Networks, test: Networks, num_choices: Sequence[int], data: str =
     )
     predicted = fitted.predict(test.tokens)
     residuals = test.top1 - predicted
-    variance = test.top1.var()
+    # Not a number where the test networks are all alike, and so is tau.
+    r2 = 1 - (residuals**2).mean() / test.top1.var() if np.ptp(test.top1) else math.nan
     return dataclasses.replace(
         fitted,
-        test_r2=float(1 - (residuals**2).mean() / variance) if variance else math.nan,
+        test_r2=float(r2),
         test_tau=float(kendalltau(test.top1, predicted).statistic),
         test_error=float(np.abs(residuals).mean()),
     )

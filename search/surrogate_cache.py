@@ -29,7 +29,8 @@ _FIELDS = {
 def load(key: str) -> dict | None:
     """What was saved under that key; None where there is nothing sound."""
     try:
-        with np.load(_path(key), allow_pickle=False) as arrays:
+        with open(_path(key), "rb") as file:
+            arrays = np.load(file, allow_pickle=False)
             loaded = {name: arrays[name] for name in _FIELDS}
         return {
             name: loaded[name] if kind is np.ndarray else kind(loaded[name])
