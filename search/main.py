@@ -15,7 +15,7 @@ from collections.abc import Iterator
 
 from mnasnet.image_dataset import DataError
 from mnasnet.latency_estimate import UnknownOperation
-from search import search_flags
+from search import search_flags, sweep_flags
 from search.evaluators import Infeasible
 from search.loop import SearchResult, run_search, search_settings
 from search.parts import Parts, this_command
@@ -23,6 +23,8 @@ from search.progress import Progress
 from search.quantities import magnitude, milliseconds, percent
 from search.recorder import Recorder
 from search.report import write_report
+from search.sweep import SweepConfig
+from search.sweep_run import open_sweep, run_sweep
 from search.tables import write_atomically
 from search.tensorboard import Scalars
 from search.winner import export_best
@@ -40,8 +42,17 @@ def main() -> None:
     with usage_errors():
         if not search_flags.WORKDIR.value:
             raise ValueError("--workdir is missing: name a folder for the search, --workdir=DIR")
+        sweep_config, reference = sweep_flags.sweep_config(), sweep_flags.reference_point()
         parts = Parts()
-        workdir = Workdir(search_flags.WORKDIR.value)
+        if sweep_config:
+            sweep = open_sweep(parts, sweep_config, search_flags.WORKDIR.value)
+        else:
+            workdir = Workdir(search_flags.WORKDIR.value)
+    if sweep_config:
+        with sweep, _failures_told(sweep.workdir):
+            _print_head(parts, sweep_config)
+            run_sweep(parts, sweep, reference)
+        return
     with workdir, _failures_told(workdir):
         check_settings(
             workdir.store,
@@ -119,7 +130,7 @@ def _exported(parts: Parts, workdir: Workdir, result: SearchResult) -> str:
         return f"not written: {reason}"
 
 
-def _print_head(parts: Parts) -> None:
+def _print_head(parts: Parts, sweep: SweepConfig | None = None) -> None:
     space = parts.space
     print(
         f"Space     {space.name}: {magnitude(space.size)} networks, "
@@ -132,10 +143,15 @@ def _print_head(parts: Parts) -> None:
     print(f"Accuracy  {parts.accuracy.description}")
     print(f"Latency   {parts.clock.description}")
     reward = parts.config.reward
-    print(
-        f"Reward    {reward.form}, target {reward.target_latency_ms:g} ms, "
-        f"alpha {reward.alpha:g}, beta {reward.beta:g}\n"
-    )
+    target = f"target {reward.target_latency_ms:g} ms"
+    exponents = f"alpha {reward.alpha:g}, beta {reward.beta:g}"
+    if sweep:
+        values = ", ".join(f"{value:g}" for value in sweep.values)
+        if sweep.kind == "exponents":
+            exponents = f"alpha = beta = each of {values}"
+        else:
+            target = f"target each of {values} ms"
+    print(f"Reward    {reward.form}, {target}, {exponents}\n")
 
 
 @contextlib.contextmanager

@@ -1,18 +1,20 @@
 """Writes the reports of a search: python -m search.report --workdir=DIR
 
 Makes report.html (one file, opens offline) and brings trials.csv, pareto.csv and top.json up to
-date. It only reads the search's database, so it may be run at any time, also while a search runs.
+date; of a sweep sweep.html, and the same for each of its searches. It only reads the search's database, so it may be run at any time, also while a search runs.
 """
 
+import contextlib
 import sqlite3
 from pathlib import Path
 
 from absl import flags
 
-from search.reporting import sections
+from search.reporting import sections, sweep_sections
 from search.reporting.decisions import decisions
 from search.reporting.findings import Findings
 from search.reporting.page import page
+from search.reporting.sweep_findings import SweepFindings
 from search.tables import write_atomically, write_tables
 from search.trials import TrialStore
 from tflite_bench import command_line
@@ -50,6 +52,47 @@ def write_report(workdir: str | Path, store: TrialStore) -> Path:
     return path
 
 
+def write_sweep_report(workdir: str | Path, store: TrialStore) -> Path:
+    """Writes sweep.html and the tables of a sweep, and the reports of its searches.
+
+    Args:
+      workdir: a folder that is there.
+      store: the sweep's own, which holds its settings.
+
+    Returns:
+      The path of sweep.html.
+
+    Raises:
+      OSError: where the folder cannot be written.
+    """
+    findings = SweepFindings.of(workdir, store)
+    whole = findings.whole
+    for name in findings.names:
+        if (whole.workdir / name / "search.sqlite").is_file():
+            path = whole.workdir / name / "search.sqlite"
+            with contextlib.closing(TrialStore(path, read_only=True)) as of_search:
+                write_report(whole.workdir / name, of_search)
+    write_tables(
+        whole.workdir,
+        whole.trials,
+        whole.settings,
+        best=findings.front,
+        found_by=findings.found_by,
+    )
+    path = whole.workdir / "sweep.html"
+    order = (
+        sweep_sections.headline(findings),
+        sweep_sections.trade_off(findings),
+        sweep_sections.front_networks(findings),
+        sweep_sections.contributions(findings),
+        sweep_sections.growth(findings),
+        sections.infeasible(whole),
+        sections.run(whole),
+    )
+    write_atomically(path, page(f"MnasNet sweep: {whole.workdir.resolve().name}", order))
+    return path
+
+
 def report_on(workdir: str | None) -> Path:
     """Writes the report of the search in a folder; UsageError where there is none."""
     if not workdir:
@@ -57,7 +100,8 @@ def report_on(workdir: str | None) -> Path:
     with usage_errors():
         store = TrialStore(Path(workdir) / "search.sqlite", read_only=True)
     try:
-        return write_report(workdir, store)
+        of_sweep = "sweep" in store.settings().get("settings", {})
+        return (write_sweep_report if of_sweep else write_report)(workdir, store)
     except PermissionError as error:
         raise UsageError(f"--workdir={workdir} cannot be written ({error})") from error
     except (OSError, sqlite3.DatabaseError) as error:

@@ -77,8 +77,7 @@ class SweepConfig:
     @property
     def names(self) -> tuple[str, ...]:
         """What each search is called, which is also its subfolder."""
-        form = "exponent{:g}" if self.kind == "exponents" else "target-{:g}ms"
-        return tuple(form.format(value) for value in self.values)
+        return search_names(self.kind, self.values)
 
     @property
     def searches(self) -> tuple[SearchConfig, ...]:
@@ -220,6 +219,10 @@ class Sweep:
         """All trials so far, numbered as in the sweep; see `union`."""
         return union([search.store.trials() for search in self.searches], self.turns)
 
+    def found_by(self, trial: Trial) -> str:
+        """The name of the search that a trial of `trials()` is of."""
+        return self.config.names[self.turns.search(trial.trial)]
+
     def _told_before(self, batch: int) -> list[Trial]:
         """What the others have measured since the last turn of the search whose turn it is."""
         told, size = [], self.turns.batch_size
@@ -234,6 +237,12 @@ class Sweep:
             if trial is not None:
                 return trial.measured
         return None
+
+
+def search_names(kind: str, values: Sequence[float]) -> tuple[str, ...]:
+    """What the searches of a sweep are called: 'exponent-0.07', 'target-60ms'."""
+    form = "exponent{:g}" if kind == "exponents" else "target-{:g}ms"
+    return tuple(form.format(value) for value in values)
 
 
 def sweep_settings(config: SweepConfig) -> dict:

@@ -4,7 +4,7 @@ import csv
 import io
 import json
 import os
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
 
 from search.front import pareto_positions
@@ -56,7 +56,14 @@ def top(trials: Iterable[Trial], n: int = TOP_SIZE) -> list[Trial]:
     return sorted(distinct_feasible(trials), key=lambda trial: (-trial.reward, trial.trial))[:n]
 
 
-def write_tables(workdir: Path, trials: list[Trial], context: dict) -> None:
+def write_tables(
+    workdir: Path,
+    trials: list[Trial],
+    context: dict,
+    *,
+    best: Sequence[Trial] | None = None,
+    found_by: Callable[[Trial], str] | None = None,
+) -> None:
     """Writes trials.csv, pareto.csv and top.json; a reader sees the old or the new, never a part.
 
     Args:
@@ -65,13 +72,15 @@ def write_tables(workdir: Path, trials: list[Trial], context: dict) -> None:
       context: its 'architecture' holds what makes block strings a whole network, a dict of name,
         stem_filters, head_filters, dropout_rate, image_size; it is missing where the space holds no
         networks.
+      best: what top.json ranks, best first; by default the highest rewards.
+      found_by: which search of several a trial is of; adds it as `search` to all three.
 
     Raises:
       OSError: where a file cannot be written; the file of before stands then.
     """
-    write_atomically(Path(workdir) / "trials.csv", _csv(trials))
-    write_atomically(Path(workdir) / "pareto.csv", _csv(pareto_front(trials)))
-    best = [
+    write_atomically(Path(workdir) / "trials.csv", _csv(trials, found_by))
+    write_atomically(Path(workdir) / "pareto.csv", _csv(pareto_front(trials), found_by))
+    rows = [
         {
             "rank": rank,
             "trial": trial.trial,
@@ -83,9 +92,10 @@ def write_tables(workdir: Path, trials: list[Trial], context: dict) -> None:
             "multiply_adds": trial.measured.multiply_adds,
             "architecture": context.get("architecture"),
         }
-        for rank, trial in enumerate(top(trials), start=1)
+        | ({"search": found_by(trial)} if found_by else {})
+        for rank, trial in enumerate(top(trials) if best is None else best, start=1)
     ]
-    write_atomically(Path(workdir) / "top.json", json.dumps(best, indent=2) + "\n")
+    write_atomically(Path(workdir) / "top.json", json.dumps(rows, indent=2) + "\n")
 
 
 def write_atomically(path: Path, content: str | bytes) -> None:
@@ -99,10 +109,10 @@ def write_atomically(path: Path, content: str | bytes) -> None:
         temporary.unlink(missing_ok=True)
 
 
-def _csv(trials: Iterable[Trial]) -> str:
+def _csv(trials: Iterable[Trial], found_by: Callable[[Trial], str] | None) -> str:
     text = io.StringIO()
     writer = csv.writer(text, lineterminator="\n")
-    writer.writerow(COLUMNS)
+    writer.writerow((*COLUMNS, "search") if found_by else COLUMNS)
     for trial in trials:
         measured = trial.measured
         writer.writerow(
@@ -120,6 +130,7 @@ def _csv(trials: Iterable[Trial]) -> str:
                 measured.reason,
                 measured.train_seconds,
                 measured.latency_seconds,
+                *((found_by(trial),) if found_by else ()),
             )
         )
     return text.getvalue()

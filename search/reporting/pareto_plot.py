@@ -41,7 +41,7 @@ def pareto(
         axes = figure.add_axes((0.06, 0.1, 0.885, 0.775))
         in_view = [*accuracies, *(100 * m.accuracy for m in landmarks.values())]
         axes.set_ylim(*robust_range(in_view))
-        _latency_axis(axes, latencies, config)
+        latency_axis(axes, latencies, config)
         if config:
             _draw_reward(axes, config)
         points = axes.scatter(
@@ -55,14 +55,14 @@ def pareto(
             rasterized=len(shown) > MOST_VECTOR_POINTS,
             zorder=3,
         )
-        tooltips = _draw_front(axes, front)
-        label = _Labels(axes)
+        tooltips = draw_front(axes, front)
+        label = Labels(axes)
         label.keep_off([(m.latency_ms, 100 * m.accuracy) for m in landmarks.values()])
-        label.keep_off(_staircase([trial.measured for trial in front]), joined=True)
+        label.keep_off(staircase([trial.measured for trial in front]), joined=True)
         for name, measured in landmarks.items():
             at = (measured.latency_ms, 100 * measured.accuracy)
             axes.plot(*at, "D", color=GREEN, markeredgecolor=PAPER, markersize=8, zorder=6)
-            label.add(at, name, GREEN, _BESIDE)
+            label.add(at, name, GREEN, BESIDE)
         at = (best.measured.latency_ms, 100 * best.measured.accuracy)
         axes.plot(*at, "*", color=RED, markeredgecolor=PAPER, markersize=19, zorder=7)
         label.add(at, f"best, trial {best.trial}", RED, _ABOVE)
@@ -79,7 +79,8 @@ def pareto(
         return to_svg(figure, "pareto", "Accuracy against latency of all networks", tooltips)
 
 
-def _latency_axis(axes: Axes, latencies: np.ndarray, config: RewardConfig | None) -> None:
+def latency_axis(axes: Axes, latencies: np.ndarray, config: RewardConfig | None) -> None:
+    """Range and scale of an axis of latencies, with the target where it is near."""
     low, high = latencies.min(), latencies.max()
     # A target far from all networks would leave them a corner of the picture.
     if config and low / 2 <= config.target_latency_ms <= high * 2:
@@ -134,9 +135,9 @@ def _draw_reward(axes: Axes, config: RewardConfig) -> None:
     axes.text(1.005, 1.012, "reward", transform=axes.transAxes, fontsize=9, color=MUTED)
 
 
-def _draw_front(axes: Axes, front: Sequence[Trial]) -> dict[str, str]:
+def draw_front(axes: Axes, front: Sequence[Trial]) -> dict[str, str]:
     """The front as a staircase with a mark per network; returns what the marks tell."""
-    corners = _staircase([trial.measured for trial in front])
+    corners = staircase([trial.measured for trial in front])
     axes.plot(*zip(*corners, strict=True), color=INK, linewidth=1.4, zorder=4)
     tooltips = {}
     for trial in front:
@@ -151,7 +152,7 @@ def _draw_front(axes: Axes, front: Sequence[Trial]) -> dict[str, str]:
     return tooltips
 
 
-def _staircase(front: Sequence[Measured]) -> list[tuple[float, float]]:
+def staircase(front: Sequence[Measured]) -> list[tuple[float, float]]:
     """The corners of the front's line; each network's accuracy holds until the next one's."""
     corners, accuracy = [], 100 * front[0].accuracy
     for measured in front:
@@ -199,7 +200,7 @@ def _pareto_legend(axes: Axes, landmarks: bool, curves: bool) -> None:
 
 
 # Of a label around its point, in points; the first that is free is taken.
-_BESIDE = (
+BESIDE = (
     (12, 0, "left"),
     (-12, 0, "right"),
     (0, 17, "center"),
@@ -208,10 +209,10 @@ _BESIDE = (
     (12, -16, "left"),
 )
 # On the side of the front where no networks are.
-_ABOVE = ((-12, 0, "right"), (-8, 13, "right"), (0, 18, "center"), (9, 16, "left"), *_BESIDE)
+_ABOVE = ((-12, 0, "right"), (-8, 13, "right"), (0, 18, "center"), (9, 16, "left"), *BESIDE)
 
 
-class _Labels:
+class Labels:
     """Names beside points, moved where they would lie on each other."""
 
     def __init__(self, axes: Axes):
@@ -225,6 +226,7 @@ class _Labels:
             self._taken.append((low_x - 6, low_y - 6, high_x + 6, high_y + 6))
 
     def add(self, at: tuple[float, float], text: str, colour: str, places: tuple) -> None:
+        """Writes text beside a point, at the first of `places` that is free."""
         x, y = self._axes.transData.transform(at)
         area = self._axes.get_window_extent()
         pixels_per_point = self._axes.figure.dpi / 72
