@@ -1,7 +1,8 @@
 """Writes the reports of a search: python -m search.report --workdir=DIR
 
 Makes report.html (one file, opens offline) and brings trials.csv, pareto.csv and top.json up to
-date; of a sweep sweep.html, and the same for each of its searches. It only reads the search's database, so it may be run at any time, also while a search runs.
+date; of a sweep it makes sweep.html, and the same for each of its searches. It only reads the
+search's database, so it may be run at any time, also while a search runs.
 """
 
 import contextlib

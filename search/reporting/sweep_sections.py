@@ -88,11 +88,11 @@ def front_networks(findings: SweepFindings) -> str:
     header = ("rank", "top-1", "latency", "params", "MAdds", "found by", "trial", "network")
     if len(spread) < len(rows):
         text = f"{len(spread)} of the front's {len(rows)}, evenly along it. {text}"
-    parts = [table(header, [rows[i] for i in spread], "nnnnntnh")]
+    parts = [table(header, [rows[i] for i in spread], "nnnnnhnh")]
     if len(spread) < len(rows):
         parts.append(
             f"<details><summary>All {len(rows)} networks of the front</summary>"
-            f"{table(header, rows, 'nnnnntnh')}</details>"
+            f"{table(header, rows, 'nnnnnhnh')}</details>"
         )
     return section("Networks of the front", *parts, paragraph(text, "caption"))
 
@@ -109,7 +109,7 @@ def contributions(findings: SweepFindings) -> str:
         rows.append(
             (
                 f'<span style="color:{colour}">●</span> '
-                f'<a href="{html.escape(of_search.name)}/report.html">'
+                f'<a style="color:var(--accent)" href="{html.escape(of_search.name)}/report.html">'
                 f"{html.escape(of_search.name)}</a>",
                 f"{of_search.trials:,}",
                 percent(best.accuracy) if best else "-",
@@ -174,7 +174,7 @@ def _front_row(rank: int, trial: Trial, findings: SweepFindings) -> tuple:
         milliseconds(measured.latency_ms),
         amount(measured.params),
         amount(measured.multiply_adds),
-        findings.found_by(trial),
+        network([findings.found_by(trial)]),
         trial.trial,
         network(trial.network),
     )
