@@ -7,6 +7,7 @@ from collections.abc import Callable
 
 from mnasnet.architectures import Architecture, get_architecture
 from search.accel_nasbench import accel_nasbench_space
+from search.cell_space import accel_nasbench_cell_space
 from search.decisions import Decision, Network, SearchSpace
 from search.mnasnet_space import mnasnet_space
 
@@ -15,6 +16,7 @@ __all__ = ["SPACES", "Decision", "Network", "SearchSpace", "get_space", "mnasnet
 SPACES: dict[str, Callable[[Architecture | None], SearchSpace]] = {
     "mnasnet": mnasnet_space,
     "accel_nasbench": accel_nasbench_space,
+    "accel_nasbench_cell": accel_nasbench_cell_space,
 }
 
 
@@ -24,7 +26,7 @@ def get_space(name: str, reference: str | Architecture | None = None) -> SearchS
     Args:
       name: a key of SPACES.
       reference: the network around which it is laid, or the name of one; by default the space's
-        own: MobileNetV2 of 'mnasnet', none of 'accel_nasbench'.
+        own: MobileNetV2 of 'mnasnet', none of the others.
 
     Raises:
       ValueError: for an unknown space or reference, which lists those there are, or a reference
