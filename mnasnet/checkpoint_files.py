@@ -63,12 +63,12 @@ def find_checkpoint(path: str) -> str:
       CheckpointError: where nothing of that kind is there; the message says what is missing.
     """
     path = os.fspath(path)
-    if os.path.isfile(path + _INDEX):
+    if _is_file(path + _INDEX):
         return path
-    if os.path.isfile(path):
+    if _is_file(path):
         for ending in (_INDEX, ".data-", ".meta"):
             prefix = path[: path.rfind(ending)] if ending in path else ""
-            if prefix and os.path.isfile(prefix + _INDEX):
+            if prefix and _is_file(prefix + _INDEX):
                 return prefix
         if path.endswith(_KERAS_ENDINGS):
             return path
@@ -76,7 +76,7 @@ def find_checkpoint(path: str) -> str:
             f"checkpoint {path!r} is none: expected a prefix as model.ckpt-1000, a folder, or a "
             "file .keras or .weights.h5"
         )
-    if not os.path.isdir(path):
+    if not tf.io.gfile.isdir(path):
         raise CheckpointError(
             f"checkpoint {path!r} is not there: neither a folder nor a prefix of checkpoint files "
             f"({path}{_INDEX} is missing)"
@@ -85,9 +85,9 @@ def find_checkpoint(path: str) -> str:
 
 
 def _find_in_folder(folder: str) -> str:
-    if os.path.isfile(os.path.join(folder, "checkpoint")):
+    if _is_file(os.path.join(folder, "checkpoint")):
         return _latest(folder)
-    found = sorted(name for name in os.listdir(folder) if name.endswith(_INDEX))
+    found = sorted(name for name in tf.io.gfile.listdir(folder) if name.endswith(_INDEX))
     if len(found) > 1:
         raise CheckpointError(
             f"folder {folder!r} has {len(found)} checkpoints and no file 'checkpoint' that names "
@@ -97,10 +97,10 @@ def _find_in_folder(folder: str) -> str:
         return os.path.join(folder, found[0].removesuffix(_INDEX))
     for saved_model in (folder, os.path.join(folder, "saved_model")):
         variables = os.path.join(saved_model, _SAVED_VARIABLES)
-        if os.path.isfile(variables + _INDEX):
+        if _is_file(variables + _INDEX):
             return variables
     # An archive may have been unpacked one level deeper than the path that was given.
-    deeper = [entry.path for entry in os.scandir(folder) if _has_checkpoint(entry)]
+    deeper = [os.path.dirname(p) for p in tf.io.gfile.glob(os.path.join(folder, "*", "checkpoint"))]
     if len(deeper) == 1:
         return find_checkpoint(deeper[0])
     raise CheckpointError(
@@ -108,8 +108,9 @@ def _find_in_folder(folder: str) -> str:
     )
 
 
-def _has_checkpoint(entry: os.DirEntry) -> bool:
-    return entry.is_dir() and os.path.isfile(os.path.join(entry.path, "checkpoint"))
+def _is_file(path: str) -> bool:
+    """On this machine or in a cloud."""
+    return tf.io.gfile.exists(path) and not tf.io.gfile.isdir(path)
 
 
 def _latest(folder: str) -> str:
@@ -122,7 +123,7 @@ def _latest(folder: str) -> str:
         raise CheckpointError(f"{os.path.join(folder, 'checkpoint')!r} names no checkpoint")
     named = state.model_checkpoint_path
     for prefix in (named, os.path.join(folder, os.path.basename(named))):
-        if os.path.isfile(prefix + _INDEX):
+        if _is_file(prefix + _INDEX):
             return prefix
     raise CheckpointError(
         f"{os.path.join(folder, 'checkpoint')!r} names {named!r}, whose file {_INDEX} is missing"
@@ -137,7 +138,7 @@ def open_checkpoint(path: str) -> CheckpointFile:
         of the result).
     """
     found = find_checkpoint(path)
-    if found.endswith(_KERAS_ENDINGS) and not os.path.isfile(found + _INDEX):
+    if found.endswith(_KERAS_ENDINGS) and not _is_file(found + _INDEX):
         return _open_keras(found)
     try:
         reader = tf.train.load_checkpoint(found)

@@ -60,6 +60,7 @@ def model_from_flags() -> TrainedModel:
 
 def _network(named: Architecture | None):
     """The TrainedNetwork; `named` is the architecture of the flags, or None."""
+    from mnasnet import storage
     from mnasnet.checkpoint_files import find_checkpoint, open_checkpoint
     from mnasnet.checkpoint_identity import identify, num_classes_of
     from mnasnet.trained_network import FILE_NAME, TrainedNetwork, load_network
@@ -67,7 +68,7 @@ def _network(named: Architecture | None):
     sizes = size_arguments()
     folder = os.path.dirname(find_checkpoint(CHECKPOINT.value))
     for model_dir in (folder, os.path.dirname(folder)):  # archive/ lies in the training's folder
-        if named is None and os.path.isfile(os.path.join(model_dir, FILE_NAME)):
+        if named is None and storage.exists(os.path.join(model_dir, FILE_NAME)):
             return dataclasses.replace(load_network(model_dir), **sizes)
     if CHECKPOINT.value.endswith(".weights.h5"):  # which has no names to tell anything by
         named = named or architecture_from_flags()

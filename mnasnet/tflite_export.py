@@ -22,6 +22,7 @@ KINDS = {"float32": "none", "float16": "float16", "dynamic": "dynamic", "int8": 
 INT8_ENDS = ("float", "uint8")
 
 _INPUT_NAME, _OUTPUT_NAME = "images", "logits"
+_PIXELS_AT_ONCE = (4, 2, 1)
 _PREPROCESSING = (
     "the centre square of S / (S + 32) of the shorter side, resized to S bilinearly: corners not "
     "aligned, pixel centres not halved, no antialiasing"
@@ -81,7 +82,11 @@ def export_tflite(
       tflite_bench.convert.ConversionError: where TFLite cannot do it.
     """
     input_name = NORMALIZED_INPUT_NAME if config.normalized_input else _INPUT_NAME
-    converted = _without_normalization(model) if config.normalized_input else model
+    converted = model
+    if config.normalized_input:
+        converted = _behind_normalization(model, NORMALIZED_INPUT_NAME)
+    elif config.kind == "int8":
+        converted = _behind_normalization(model, _INPUT_NAME, _normalize_int8)
     seen = pixels = list(() if representative is None else representative)
     if config.normalized_input:
         seen = [normalize(images) for images in pixels]
@@ -104,13 +109,31 @@ def export_tflite(
     )
 
 
-def _without_normalization(model):
-    """The model behind its first layer, which normalises."""
+def _behind_normalization(model, input_name: str, normalization=None):
+    """The model with another first layer, or without one, in place of that which normalises."""
     import tf_keras
 
     inner = tf_keras.Model(model.get_layer("normalize").output, model.output)
-    images = tf_keras.Input(model.input_shape[1:], name=NORMALIZED_INPUT_NAME)
-    return tf_keras.Model(images, inner(images))
+    images = tf_keras.Input(model.input_shape[1:], name=input_name)
+    normalized = tf_keras.layers.Lambda(normalization)(images) if normalization else images
+    return tf_keras.Model(images, inner(normalized))
+
+
+def _normalize_int8(images):
+    """The model's first layer, [1, H, W, 3], as one 1x1 convolution of several pixels at once.
+
+    With three channels alone an int8 convolution costs 4 % of MnasNet-A1's time, with twelve 1 %
+    (measured on one x86 core). In float it is the other way round.
+    """
+    import tensorflow as tf
+
+    _, height, width, channels = images.shape
+    pixels = next(number for number in _PIXELS_AT_ONCE if width % number == 0)
+    scale = np.tile(1 / np.float32(STDDEV_RGB), pixels)
+    offset = np.tile(-np.float32(MEAN_RGB) / np.float32(STDDEV_RGB), pixels)
+    grouped = tf.reshape(images, [-1, height, width // pixels, channels * pixels])
+    scaled = tf.nn.conv2d(grouped, tf.constant(np.diag(scale)[None, None]), 1, "SAME")
+    return tf.reshape(tf.nn.bias_add(scaled, offset), [-1, height, width, channels])
 
 
 def _with_uint8_ends(tflite: bytes) -> bytes:
