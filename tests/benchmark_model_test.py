@@ -22,6 +22,7 @@ GOOD = (
     "percentiles",
     "litert",
     "litert_python",
+    "no_xnnpack",
 )
 BAD = {
     "bad_model": "Benchmarking failed",

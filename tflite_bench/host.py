@@ -17,6 +17,7 @@ from importlib import metadata
 
 from tflite_bench.chatter import silenced
 from tflite_bench.measurement import Measurement, MeasurementError, from_repeats
+from tflite_bench.tflite_file import quantization_of
 
 _PACKAGE = "ai-edge-litert"
 
@@ -130,7 +131,7 @@ class _Stopwatch:
             self._interpreter = Interpreter(model_content=tflite, num_threads=config.num_threads)
             self._interpreter.allocate_tensors()
             _fill_inputs(self._interpreter)
-            self.quantization = _quantization(self._interpreter.get_tensor_details())
+        self.quantization = quantization_of(tflite)
 
     def warm_up(self) -> None:
         share = self._config.max_seconds / (self._config.repeats + 1)
@@ -206,19 +207,3 @@ def _fill_inputs(interpreter) -> None:
         else:
             values = rng.uniform(0, 1, tensor["shape"])
         interpreter.set_tensor(tensor["index"], values.astype(tensor["dtype"]))
-
-
-def _quantization(tensors: list[dict]) -> str:
-    """Which of to_tflite's quantizations a file has, read off its tensors."""
-    if any(tensor["dtype"].__name__ == "float16" for tensor in tensors):
-        return "float16"
-    eight_bit = [
-        tensor["quantization_parameters"]
-        for tensor in tensors
-        if tensor["dtype"].__name__ in ("int8", "uint8")
-        and tensor["quantization_parameters"]["scales"].size
-    ]
-    # Weights are quantized symmetrically; activations behind a ReLU never are.
-    if any((parameters["zero_points"] != 0).any() for parameters in eight_bit):
-        return "int8"
-    return "dynamic" if eight_bit else "none"
