@@ -22,6 +22,7 @@ setup(
         "rich>=13,<16",
     ],
     extras_require={
-        "dev": ["pytest>=8,<10", "ruff>=0.9,<1", "import-linter~=2.1"],
+        "phones": ["adbutils~=2.8"],  # for the adb program that it carries
+        "dev": ["pytest>=8,<10", "ruff>=0.9,<1", "import-linter~=2.1", "adbutils~=2.8"],
     },
 )
