@@ -77,3 +77,21 @@ def test_the_reward_of_an_infeasible_network_is_a_flag(parse):
     assert search_flags.search_config().reward.infeasible_reward == -1.0
     parse("--infeasible_reward=-0.5")
     assert search_flags.search_config().reward.infeasible_reward == -0.5
+
+
+def test_landmarks_are_trained_by_default_and_not_asked_of_a_surrogate(parse):
+    parse()
+    names = [architecture.name for architecture in search_flags.landmarks()]
+    assert names == ["mnasnet-a1", "mobilenet-v2"]
+    parse("--accuracy=surrogate")
+    assert search_flags.landmarks() == []
+    parse("--accuracy=surrogate", "--references=mnasnet-small")
+    assert [architecture.name for architecture in search_flags.landmarks()] == ["mnasnet-small"]
+
+
+def test_a_space_of_published_data_has_no_reference(parse):
+    parse("--search_space=accel_nasbench")
+    assert search_flags.search_space().name == "accel_nasbench"
+    parse("--reference=mnasnet-a1")
+    with pytest.raises(ValueError, match="takes no reference, got 'mnasnet-a1'"):
+        search_flags.search_space()

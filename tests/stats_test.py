@@ -184,3 +184,19 @@ def test_impossible_sizes_are_refused_with_what_is_allowed(arguments, message):
     architecture = Architecture("any", ARCHITECTURES["mnasnet-a1"].blocks)
     with pytest.raises(ValueError, match=f"^{message}"):
         count(architecture, **arguments)
+
+
+def test_a_count_does_not_depend_on_what_was_counted_before():
+    # Layers are priced once and reused: same blocks at another size or place are other layers.
+    block = "r2_k3_s11_e6_i16_o16_se0.25"
+    alone = count(from_blocks([block], stem_filters=16)).layers
+    behind = count(from_blocks([block, block], stem_filters=16)).layers
+    assert behind[: len(alone) - 3] == alone[:-3]
+    names = [layer.name for layer in behind if layer.op == "depthwise"]
+    assert names == [f"block_{number}/depthwise" for number in range(4)]
+    # Half the side is a quarter of a depthwise convolution's work.
+    half = count(from_blocks([block], stem_filters=16), image_size=112).layers
+    assert [4 * layer.multiply_adds for layer in half if layer.op == "depthwise"] == [
+        layer.multiply_adds for layer in alone if layer.op == "depthwise"
+    ]
+    assert count(from_blocks([block], stem_filters=16)).layers == alone
