@@ -1,5 +1,8 @@
 """The search as TensorBoard scalars, a point per update."""
 
+import os
+import socket
+import time
 from pathlib import Path
 
 import numpy as np
@@ -35,21 +38,14 @@ class Scalars:
 
     def on_update(self, update: int, metrics: dict) -> None:
         """See Observer."""
-        # Imported here: TensorFlow takes seconds, and a search without a workdir does without.
-        import tensorflow as tf
-
         # After a kill in the middle of a batch these are those of its trials that are new.
         batch, self._batch = self._batch, []
         if self._writer is None:
             self._written = _last_step(self._directory)
-            self._writer = tf.summary.create_file_writer(str(self._directory))
+            self._writer = _EventFile(self._directory)
         if update <= self._written:
             return
-        with self._writer.as_default(step=update):
-            for name, value in (_of_metrics(metrics) | _of_batch(batch)).items():
-                tf.summary.scalar(name, value)
-        # A killed search then has written each update as a whole.
-        self._writer.flush()
+        self._writer.write(update, _of_metrics(metrics) | _of_batch(batch))
         self._written = update
 
 
@@ -70,15 +66,48 @@ def _of_batch(batch: list[Trial]) -> dict[str, float]:
     return scalars
 
 
+class _EventFile:
+    """A new event file, written by the TensorBoard package: TensorFlow's own writer takes seconds
+    to load, which a search that trains nothing can do without.
+    """
+
+    def __init__(self, directory: Path):
+        from tensorboard.compat.proto.event_pb2 import Event
+        from tensorboard.summary.writer.record_writer import RecordWriter
+
+        directory.mkdir(parents=True, exist_ok=True)
+        now = time.time_ns()
+        name = f"events.out.tfevents.{now // 10**9}.{socket.gethostname()}.{os.getpid()}.{now}.v2"
+        self._records = RecordWriter(open(directory / name, "xb"))  # noqa: SIM115, as long as we live
+        version = Event(wall_time=time.time(), file_version="brain.Event:2")
+        self._records.write(version.SerializeToString())
+
+    def write(self, step: int, scalars: dict[str, float]) -> None:
+        """Scalars of one step, in one go: a killed search has written an update whole or not."""
+        from tensorboard.compat.proto.event_pb2 import Event
+        from tensorboard.plugins.scalar.summary_v2 import scalar_pb
+
+        for name, value in scalars.items():
+            event = Event(wall_time=time.time(), step=step, summary=scalar_pb(name, value))
+            self._records.write(event.SerializeToString())
+        self._records.flush()
+
+
 def _last_step(directory: Path) -> int:
     """The last update that the event files of a directory hold; 0 for none."""
-    import tensorflow as tf
+    from google.protobuf.message import DecodeError
+    from tensorboard.compat.proto.event_pb2 import Event
 
     last = 0
     for path in sorted(directory.glob("events.out.tfevents.*")):
-        try:
-            for event in tf.data.TFRecordDataset(str(path)).as_numpy_iterator():
-                last = max(last, tf.compat.v1.Event.FromString(event).step)
-        except tf.errors.DataLossError:
-            continue  # cut short by a kill; what is whole has been read
+        with open(path, "rb") as file:
+            # A record: its length in 8 bytes, 4 of a checksum, the event, 4 of a checksum.
+            while len(header := file.read(12)) == 12:
+                event = file.read(int.from_bytes(header[:8], "little"))
+                if len(file.read(4)) < 4:
+                    break  # cut short by a kill; what is whole has been read
+                try:
+                    last = max(last, Event.FromString(event).step)
+                except DecodeError:
+                    break
     return last
