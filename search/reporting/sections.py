@@ -44,7 +44,7 @@ def headline(findings: Findings) -> str:
     measures = "".join(f"<div><b>{value}</b><span>{name}</span></div>" for value, name in shown)
     retrain = ""
     if findings.settings.get("architecture"):
-        retrain = paragraph("Train it in full with (not in this version yet)", "caption") + command(
+        retrain = paragraph("Train it in full with", "caption") + command(
             f"python -m mnasnet.train --from_search={findings.workdir} --rank=1"
         )
     return (
