@@ -117,7 +117,7 @@ class Training:
             if self._folder is not None:
                 self._folder.close()
         return Outcome(
-            int(self._runner.trainer.global_step),
+            int(self._runner.trainer.global_step.numpy()),
             {name: float(value) for name, value in metrics.items()},
         )
 

@@ -3,6 +3,7 @@
 import json
 import os
 import re
+import tempfile
 
 import tensorflow as tf
 from absl import logging
@@ -56,12 +57,53 @@ def _is_whole(prefix: str) -> bool:
     return True
 
 
+class SharedCheckpoints(tf.train.CheckpointManager):
+    """The checkpoints of a training on one host or several.
+
+    Differs from what Model Garden's engine does: hosts other than the chief, whose checkpoints go
+    to a folder of no account, go on from the chief's, not from nothing.
+
+    Args:
+      checkpoint: what to save.
+      model_dir: the chief's folder, which all hosts can read.
+      is_chief: whether this host is the chief.
+      **kwargs: of tf.train.CheckpointManager.
+    """
+
+    def __init__(self, checkpoint, model_dir: str, *, is_chief: bool, max_to_keep: int, **kwargs):
+        self._model_dir, self._is_chief = model_dir, is_chief
+        super().__init__(
+            checkpoint,
+            directory=model_dir if is_chief else tempfile.mkdtemp(),
+            max_to_keep=max_to_keep if is_chief else 1,
+            **kwargs,
+        )
+
+    def restore_or_initialize(self):
+        if not self._is_chief:
+            # What the base class restores, and counts the steps to its next checkpoint from.
+            self._latest_checkpoint = tf.train.latest_checkpoint(self._model_dir)
+        return super().restore_or_initialize()
+
+
 class BestCheckpoints(train_utils.BestCheckpointExporter):
     """Keeps the best checkpoint in a folder of its own, with its metrics in info.json.
 
     Differs from Model Garden's: weights and averages are where they are in every other checkpoint,
     not swapped; and whoever dies between two files leaves the former best one, not half a new one.
+
+    Args:
+      export_dir: the folder.
+      metric_name: what is best.
+      is_chief: of several hosts, all must save, since to save is to exchange values; what others
+        than the chief save goes to a folder of no account.
     """
+
+    def __init__(self, export_dir: str, metric_name: str, *, is_chief: bool = True):
+        super().__init__(export_dir, metric_name, "higher")
+        self._is_chief = is_chief
+        if not is_chief:
+            self._export_dir = tempfile.mkdtemp()
 
     def maybe_export_checkpoint(self, checkpoint, eval_logs, global_step, write_logs=True) -> bool:
         del write_logs
@@ -80,6 +122,8 @@ class BestCheckpoints(train_utils.BestCheckpointExporter):
         return better
 
     def export_best_eval_metric(self, eval_logs, global_step) -> None:
+        if not self._is_chief:
+            return
         info = {name: float(value) for name, value in eval_logs.items()}
         info["best_ckpt_global_step"] = int(global_step)
         storage.write_text(self.best_ckpt_logs_path, json.dumps(info, indent=4) + "\n")

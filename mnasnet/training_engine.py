@@ -16,7 +16,7 @@ from official.core import (
 )
 
 from mnasnet import strategies
-from mnasnet.training_checkpoints import BestCheckpoints
+from mnasnet.training_checkpoints import BestCheckpoints, SharedCheckpoints
 from mnasnet.training_config import TrainingConfig
 from mnasnet.training_optimizer import MovingAverages
 from mnasnet.training_task import METRIC, TrainingTask
@@ -76,11 +76,11 @@ class Trainer(base_trainer.Trainer):
 
     def train_loop_begin(self) -> None:
         super().train_loop_begin()
-        self._loop_began = time.perf_counter(), int(self.global_step)
+        self._loop_began = time.perf_counter(), int(self.global_step.numpy())
 
     def train_loop_end(self) -> dict:
         logs = super().train_loop_end()
-        loss, step = float(logs["training_loss"]), int(self.global_step)
+        loss, step = float(logs["training_loss"]), int(self.global_step.numpy())
         if not math.isfinite(loss):
             raise TrainingDiverged(f"training diverged: the loss up to step {step} is {loss}")
         began, first_step = self._loop_began
@@ -120,8 +120,12 @@ class Runner(train_lib.OrbitExperimentRunner):
     ):
         self._training, self._evaluating = train, evaluate
         self._best = None
-        if evaluate and strategies.is_chief(strategy):
-            self._best = BestCheckpoints(os.path.join(model_dir, ARCHIVE_FOLDER), METRIC, "higher")
+        if evaluate:
+            self._best = BestCheckpoints(
+                os.path.join(model_dir, ARCHIVE_FOLDER),
+                METRIC,
+                is_chief=strategies.is_chief(strategy),
+            )
         with strategy.scope():
             trainer = Trainer(
                 params,
@@ -144,11 +148,6 @@ class Runner(train_lib.OrbitExperimentRunner):
             trainer=trainer,
             enable_async_checkpointing=config.use_async_checkpointing,
         )
-        if not strategies.is_chief(strategy):
-            # Others than the chief save to a folder of no account, and would start anew from it.
-            newest = tf.train.latest_checkpoint(model_dir)
-            if newest is not None:
-                self.controller.restore_checkpoint(newest)
 
     def train(self) -> dict:
         """Trains to the last step, with evaluations in between where it evaluates.
@@ -182,9 +181,21 @@ class Runner(train_lib.OrbitExperimentRunner):
                 logging.warning("checkpoint %s cannot be read: %s", path, error)
                 continue
             metrics = self.controller.evaluate(steps=self.params.trainer.validation_steps)
-            if int(self.trainer.global_step) >= self.params.trainer.train_steps:
+            if int(self.trainer.global_step.numpy()) >= self.params.trainer.train_steps:
                 break
         return metrics
+
+    def _maybe_build_checkpoint_manager(self) -> tf.train.CheckpointManager:
+        trainer = self.params.trainer
+        return SharedCheckpoints(
+            self.trainer.checkpoint,
+            self.model_dir,
+            is_chief=strategies.is_chief(self.strategy),
+            max_to_keep=trainer.max_to_keep,
+            step_counter=self.trainer.global_step,
+            checkpoint_interval=trainer.checkpoint_interval,
+            init_fn=self.trainer.initialize,
+        )
 
     def _build_controller(self, trainer, evaluator, save_summary=True, **_):
         params = self.params.trainer
@@ -200,7 +211,11 @@ class Runner(train_lib.OrbitExperimentRunner):
             train_actions = actions.get_train_actions(
                 self.params, self.trainer, self.model_dir, self.checkpoint_manager
             )
-            train_actions.append(SaveAtSignal(self.checkpoint_manager, self.trainer.global_step))
+            # Several hosts must save together, which the engine's own action sees to.
+            if not self.strategy.cluster_resolver:
+                train_actions.append(
+                    SaveAtSignal(self.checkpoint_manager, self.trainer.global_step)
+                )
         return orbit.Controller(
             strategy=self.strategy,
             trainer=self.trainer if self._training else None,
@@ -229,6 +244,6 @@ class SaveAtSignal:
 
     def __call__(self, output: dict) -> None:
         if self._told:
-            self._manager.save(checkpoint_number=int(self._step), check_interval=False)
-            logging.info("told to stop; saved step %d", int(self._step))
+            self._manager.save(checkpoint_number=int(self._step.numpy()), check_interval=False)
+            logging.info("told to stop; saved step %d", int(self._step.numpy()))
             raise SystemExit(128 + signal.SIGTERM)

@@ -1,0 +1,101 @@
+"""`python -m mnasnet.train` from outside: killed, told to stop, and misused."""
+
+import os
+import pathlib
+import signal
+import subprocess
+import sys
+import time
+
+import pytest
+import tensorflow as tf
+
+from mnasnet.training import Training
+from mnasnet.training_folder import read_params
+
+pytestmark = pytest.mark.tensorflow
+
+_ROOT = pathlib.Path(__file__).parent.parent
+_SMALL = (
+    "--blocks=r1_k3_s22_e1_i8_o8_noskip", "--stem_filters=8", "--head_filters=16",
+    "--image_size=8", "--dataset=digits", "--train_batch_size=16", "--eval_batch_size=100",
+    "--iterations_per_loop=100", "--log_step_count_steps=50", "--steps_per_eval=100000",
+)  # fmt: skip
+
+
+def _start(*arguments) -> subprocess.Popen:
+    return subprocess.Popen(
+        [sys.executable, "-m", "mnasnet.train", *arguments],
+        cwd=_ROOT, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
+        env={**os.environ, "TF_CPP_MIN_LOG_LEVEL": "3"},
+    )  # fmt: skip
+
+
+def _wait_for(path: pathlib.Path, process: subprocess.Popen) -> None:
+    while not path.exists():
+        assert process.poll() is None, process.communicate()[1]
+        time.sleep(0.05)
+
+
+def test_a_killed_training_goes_on_and_one_told_to_stop_saves_first(tmp_path):
+    folder = tmp_path / "m"
+    endless = (*_SMALL, "--mode=train", "--train_steps=1000000", f"--model_dir={folder}")
+    killed = _start(*endless)
+    _wait_for(folder / "ckpt-150.index", killed)
+    killed.kill()
+    killed.communicate()
+    left_at = int(tf.train.latest_checkpoint(folder).rpartition("-")[2])
+
+    told = _start(*endless)
+    _wait_for(folder / f"ckpt-{left_at + 100}.index", told)
+    told.send_signal(signal.SIGTERM)
+    output, _ = told.communicate(timeout=60)
+    assert told.returncode == 128 + signal.SIGTERM
+    assert f"restored model from {folder}/ckpt-{left_at}" in output
+    saved_at = int(tf.train.latest_checkpoint(folder).rpartition("-")[2])
+    assert saved_at % 50 == 0
+
+    config = read_params(str(folder))
+    training = Training(
+        type(config)(**vars(config) | {"train_steps": saved_at + 7}), str(folder), "train"
+    )
+    assert f"step {saved_at:,} of {saved_at + 7:,}" in training.summary
+    assert training.run().step == saved_at + 7
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (("--model_name=mnasnet-a1",), "no folder given: name one with --model_dir"),
+        (("--model_dir=DIR",), "no network given: name one with --model_name"),
+        (("--model_dir=DIR", "--mode=export_only"), "mode export_only needs --export_dir"),
+        (
+            ("--model_dir=DIR", "--model_name=mnasnet-a1", "--params_override=lr=1"),
+            "unknown key 'lr' in params_override, known are",
+        ),
+        (("--model_dir=DIR", "--from_search=nowhere"), "nowhere/top.json cannot be read"),
+        (("--model_dir=DIR", "--rank=1", "--model_name=mnasnet-a1"), "--rank goes with"),
+        (("--model_dir=DIR", "--mode=eval"), "params.yaml"),
+        (
+            ("--model_dir=DIR", "--model_name=mnasnet-a1", "--config_file=no.yaml"),
+            "No such file or directory: 'no.yaml'",
+        ),
+    ],
+)
+def test_a_mistake_is_one_line_and_status_2(arguments, message, tmp_path):
+    folder = tmp_path / "m"
+    process = _start(*(argument.replace("DIR", str(folder)) for argument in arguments))
+    _, errors = process.communicate(timeout=60)
+    assert process.returncode == 2
+    assert errors.startswith("error: ")
+    assert message in errors
+    assert errors.count("\n") == 1
+    assert not folder.exists()
+
+
+def test_a_strategy_without_devices_is_one_line_and_status_2(tmp_path):
+    process = _start(*_SMALL, "--strategy=mirrored", f"--model_dir={tmp_path / 'm'}")
+    _, errors = process.communicate(timeout=60)
+    assert (process.returncode, errors) == (
+        2, "error: strategy 'mirrored' needs a GPU, TensorFlow sees none on this machine\n",
+    )  # fmt: skip
