@@ -24,7 +24,7 @@ from tflite_bench.devices import DeviceConfig, phone_shelf
 from tflite_bench.measurement import MeasurementError
 from tflite_bench.phone_clock import PhoneClock
 from tflite_bench.phone_lock import is_locked, phone_lock
-from tflite_bench.shelf import ShelfConfig
+from tflite_bench.shelf_config import ShelfConfig
 from tflite_bench.thermal import Limits
 
 TESTDATA = pathlib.Path(__file__).parent / "testdata"
@@ -33,7 +33,7 @@ NETWORK = CONV.read_bytes()
 FOLDER = "/data/local/tmp/tflite_bench"
 # On a shared machine repeats lie far apart.
 QUICK = ToolConfig(min_seconds=0.05, repeats=2, max_tries=2, max_spread=50.0)
-SLOW = ToolConfig(min_seconds=3, repeats=2, max_tries=2, max_spread=50.0)
+SLOW = ToolConfig(min_seconds=1.5, repeats=2, max_tries=2, max_spread=50.0)
 COOL = Limits(poll_seconds=0.2)
 
 
@@ -197,13 +197,13 @@ def test_another_process_on_the_phone_is_waited_for():
 def test_a_phone_that_goes_away_costs_one_measurement_and_returns():
     told = []
     phones = shelf(SLOW, told=told)
-    threading.Timer(2, unplug, [0]).start()
+    threading.Timer(1.5, unplug, [0]).start()
     assert phones.measure(NETWORK).phone.hardware_serial == "LAB1"
     assert [event.kind for event in told] == ["found", "found", "gone"]
 
     # With the other one unplugged as well there is none left.
-    threading.Timer(2, unplug, [1]).start()
-    threading.Timer(6, plug, [0]).start()
+    threading.Timer(1.5, unplug, [1]).start()
+    threading.Timer(4, plug, [0]).start()
     assert phones.measure(NETWORK).phone.hardware_serial == "LAB0"
     kinds = [event.kind for event in told[3:]]
     assert kinds == ["gone", "waiting", "found", "going_on"]

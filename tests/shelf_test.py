@@ -19,7 +19,8 @@ from tflite_bench.drift import DriftConfig
 from tflite_bench.measurement import MeasurementError, PhoneConditions, from_repeats
 from tflite_bench.phone import Phone
 from tflite_bench.roster import RosterConfig
-from tflite_bench.shelf import PhoneShelf, ShelfConfig
+from tflite_bench.shelf import PhoneShelf
+from tflite_bench.shelf_config import ShelfConfig
 from tflite_bench.thermal import Limits, State
 
 COOL = State(30.0, 0, 90, False, 1000)
@@ -158,6 +159,17 @@ def test_with_no_phone_left_it_waits_says_so_once_and_goes_on():
     ]
     assert phones.events[2].message == "waiting for a phone: A is gone"
     assert "A" in phones._roster._adb.reconnected
+
+
+def test_a_phone_that_returns_is_noticed_while_the_others_work():
+    a, b = FakePhone("A", PhoneGoneError("A went away")), FakePhone("B")
+    phones = shelf(a, b, config=dataclasses.replace(QUICK, poll_seconds=0.001))
+    for _ in range(200):
+        threading.Event().wait(0.01)
+        if phones.measure(NETWORK).phone.serial == "A":
+            break
+    assert len(a.timed) == 2
+    assert kinds(phones) == ["gone"]
 
 
 def test_a_hot_phone_is_left_alone_until_it_is_cool():

@@ -7,7 +7,7 @@ from tflite_bench.devices import DeviceConfig
 from tflite_bench.drift import DriftConfig
 from tflite_bench.host import HostConfig
 from tflite_bench.roster import RosterConfig
-from tflite_bench.shelf import ShelfConfig
+from tflite_bench.shelf_config import ShelfConfig
 from tflite_bench.thermal import Limits
 
 _HOST, _AUTO = "host", "auto"

@@ -8,7 +8,8 @@ from tflite_bench.benchmark_tool import ToolConfig, load_tool
 from tflite_bench.host import HostClock, HostConfig
 from tflite_bench.host_tool import HostToolClock
 from tflite_bench.phone_clock import PhoneClock
-from tflite_bench.shelf import Event, PhoneShelf, ShelfConfig
+from tflite_bench.shelf import PhoneShelf
+from tflite_bench.shelf_config import Event, ShelfConfig
 from tflite_bench.thermal import Limits
 
 

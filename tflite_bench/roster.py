@@ -63,7 +63,7 @@ class Slot:
 
 
 class Roster:
-    """The phones; not for several threads at once.
+    """The phones; one thread at a time may refresh it, others may read `slots` meanwhile.
 
     Attributes:
       slots: serial -> slot, of all phones that were ever found.
@@ -116,7 +116,7 @@ class Roster:
         """Serial -> why a phone cannot be used."""
         states = {attached.serial: attached.state for attached in self._adb.devices()}
         if reconnect:
-            for slot in self.slots.values():
+            for slot in list(self.slots.values()):
                 if not slot.attached and not slot.busy:
                     # Also where adb lists it: it may not have noticed that the phone is gone.
                     self._adb.reconnect(slot.serial)

@@ -20,61 +20,16 @@ from tflite_bench.device_errors import (
     ToolError,
     UnauthorizedError,
 )
-from tflite_bench.drift import DriftConfig
 from tflite_bench.measurement import Measurement, MeasurementError
 from tflite_bench.phone_clock import PhoneClock
 from tflite_bench.phone_lock import is_locked
-from tflite_bench.roster import MakeClock, Roster, RosterConfig, Slot
+from tflite_bench.roster import MakeClock, Roster, Slot
+from tflite_bench.shelf_config import Event, ShelfConfig
 
 # The phone is not there: it serves again as soon as it is plugged in, nothing speaks against it.
 _AWAY = (NoPhoneError, PhoneGoneError, OfflineError, UnauthorizedError)
-
-
-@dataclasses.dataclass(frozen=True)
-class Event:
-    """Something that happened to the phones, for people to read.
-
-    Attributes:
-      kind: 'found', 'gone', 'hot', 'pause', 'failed', 'unfit', 'drift', 'set_aside', 'waiting' or
-        'going_on'.
-      serial: of the phone, '' where it is about all.
-      message: one line.
-      time: seconds since 1970.
-    """
-
-    kind: str
-    serial: str
-    message: str
-    time: float
-
-
-@dataclasses.dataclass(frozen=True)
-class ShelfConfig:
-    """Which phones, and how patient to be with them.
-
-    Attributes:
-      roster: which phones.
-      drift: when the reference network is timed.
-      poll_seconds: between two looks for phones while all are busy, hot or gone.
-      aside_seconds: for so long a phone is left alone that failed twice or drifted too far.
-      max_failures: of one network, on whatever phones, before its measurement is given up. That a
-        phone is away or hot does not count, unless it goes away while this network runs.
-    """
-
-    roster: RosterConfig = dataclasses.field(default_factory=RosterConfig)
-    drift: DriftConfig = dataclasses.field(default_factory=DriftConfig)
-    poll_seconds: float = 1.0
-    aside_seconds: float = 300.0
-    max_failures: int = 4
-
-    def __post_init__(self):
-        if self.poll_seconds <= 0 or self.aside_seconds < 0 or self.max_failures < 1:
-            raise ValueError(
-                f"poll_seconds is {self.poll_seconds!r}, aside_seconds {self.aside_seconds!r}, "
-                f"max_failures {self.max_failures!r}: must be over 0, 0 or more, 1 or more"
-            )
-
-
+# While work goes on, the shelf looks for returned phones so many times less often.
+_LEISURE = 10
 _PATIENCE = ShelfConfig()
 
 
@@ -102,7 +57,7 @@ class PhoneShelf:
           config: which phones, and how patient to be.
           reference: a network to see by whether a phone has become slower; None for no such look.
           first_ms: hardware serial -> latency of the reference in an earlier life of this shelf.
-          on_event: is told whatever happens, in the thread in which it happens.
+          on_event: is told whatever happens; not always in a thread that called `measure`.
 
         Raises:
           NoPhoneError: where no phone is attached.
@@ -113,6 +68,8 @@ class PhoneShelf:
         self._config, self._reference, self._on_event = config, reference, on_event
         self._changed = threading.Condition()
         self._looked, self._waiting = time.monotonic(), False
+        self._looking: threading.Thread | None = None
+        self._adb_complaint = ""
         self._first_ms = dict(first_ms or {})
         self._roster = Roster(
             adb, make_clock, config.roster, config.drift, self._first_ms, self._tell
@@ -121,7 +78,7 @@ class PhoneShelf:
     @property
     def phones(self) -> list[PhoneClock]:
         """The clocks of all phones, attached or not."""
-        return [slot.clock for slot in self._roster.slots.values()]
+        return [slot.clock for slot in list(self._roster.slots.values())]
 
     @property
     def device(self) -> str:
@@ -131,7 +88,7 @@ class PhoneShelf:
     @property
     def first_ms(self) -> dict[str, float]:
         """Hardware serial -> first latency of the reference, to tell drift after a restart."""
-        slots = self._roster.slots.values()
+        slots = list(self._roster.slots.values())
         seen = {slot.clock.phone.hardware_serial: slot.drift.first_ms for slot in slots}
         return self._first_ms | {serial: ms for serial, ms in seen.items() if ms is not None}
 
@@ -239,6 +196,7 @@ class PhoneShelf:
         while True:
             with self._changed:
                 slot = self._free_slot(avoid)
+                self._look_around(urgent=slot is None)
                 if slot is None:
                     self._wait()
                     continue
@@ -251,7 +209,7 @@ class PhoneShelf:
         now = time.monotonic()
         free = [
             slot
-            for slot in self._roster.slots.values()
+            for slot in list(self._roster.slots.values())
             if slot.attached and not slot.busy and slot.not_before <= now
         ]
         # Rather another phone than those that just failed, and all in turn.
@@ -283,15 +241,39 @@ class PhoneShelf:
 
     def _wait(self) -> None:
         """Gives the phones a moment; where none is at work, says so, once. Holds the lock."""
-        slots = self._roster.slots.values()
+        slots = list(self._roster.slots.values())
         if not any(slot.busy for slot in slots) and not self._waiting:
             self._waiting = True
             reasons = "; ".join(f"{slot.serial} {slot.why_not}" for slot in slots)
             self._tell("waiting", "", f"waiting for a phone: {reasons}")
         self._changed.wait(self._config.poll_seconds)
-        if time.monotonic() - self._looked >= self._config.poll_seconds:
+
+    def _look_around(self, urgent: bool) -> None:
+        """Has a thread see who has come and gone, now and then. Holds the lock.
+
+        Args:
+          urgent: somebody waits for a phone.
+        """
+        patience = self._config.poll_seconds * (1 if urgent else _LEISURE)
+        if self._looking is not None or time.monotonic() - self._looked < patience:
+            return
+        # A thread, since a phone that does not answer keeps adb busy for many seconds, in which
+        # the other phones can work.
+        self._looking = threading.Thread(target=self._refresh, daemon=True)
+        self._looking.start()
+
+    def _refresh(self) -> None:
+        try:
             self._roster.refresh()
-            self._looked = time.monotonic()
+            self._adb_complaint = ""
+        except DeviceError as error:  # adb itself: it may recover
+            if self._adb_complaint != str(error):
+                self._adb_complaint = str(error)
+                self._tell("failed", "", str(error))
+        finally:
+            with self._changed:
+                self._looked, self._looking = time.monotonic(), None
+                self._changed.notify_all()
 
     def _tell(self, kind: str, serial: str, message: str) -> None:
         event = Event(kind, serial, message, time.time())
