@@ -33,8 +33,8 @@ VARIANTS = {
     "paper_ppo": "the same with NASNet's hyperparameters",
     "reinforce": "recurrent controller, REINFORCE: one gradient step per batch",
     "paper_reinforce": "the same with NASNet's learning rate",
-    "evolution": "regularized evolution, known networks mutated anew",
-    "paper_evolution": "the same as published: known networks evaluated again",
+    "evolution": "regularized evolution, children that are known mutated anew",
+    "paper_evolution": "the same as published: known networks proposed again",
     "random": "uniform sampling",
 }
 

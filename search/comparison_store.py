@@ -73,7 +73,7 @@ class ComparisonStore:
     def load(self, variant: str, seed: int) -> Run | None:
         """The run that was kept; None where there is none that is whole."""
         try:
-            with np.load(self._file(variant, seed)) as arrays:
+            with open(self._file(variant, seed), "rb") as file, np.load(file) as arrays:
                 return Run(
                     variant,
                     seed,

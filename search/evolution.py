@@ -149,8 +149,9 @@ class Evolution:
         return self._tokens[living][::-1][order]
 
     def _child(self, parent: np.ndarray, known: set[bytes], rng: np.random.Generator) -> np.ndarray:
+        # A known child is changed further: a parent whose neighbours are all known has new ones.
+        child = parent.copy()
         for _ in range(1 + self._config.mutation_tries):
-            child = parent.copy()
             if len(self._mutable):
                 place = self._mutable[rng.integers(len(self._mutable))]
                 count = self._num_choices[place]

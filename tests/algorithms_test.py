@@ -1,3 +1,7 @@
+import subprocess
+import sys
+
+import made_up_nasbench as made_up
 import numpy as np
 import pytest
 
@@ -77,3 +81,24 @@ def test_reinforce_takes_width_mixture_rate_and_decay_from_the_hyperparameters()
     assert (controller.candidates, controller.resampling_tries) == (0, 0)
     assert (ppo.epochs, ppo.elite_size, ppo.imagined_rounds) == (1, 0, 0)
     assert (ppo.entropy_weight, ppo.advantages) == (1e-5, "moving_average")
+
+
+@pytest.mark.parametrize("algorithm", ["evolution", "random"])
+def test_a_whole_search_on_published_data_does_without_tensorflow(algorithm, tmp_path):
+    program = (
+        "import runpy, sys\n"
+        "sys.modules['tensorflow'] = sys.modules['tf_keras'] = None  # importing them fails\n"
+        "runpy.run_module('search.main', run_name='__main__')"
+    )
+    arguments = (
+        "--flagfile=flags/surrogate.flags",
+        f"--surrogate_data={made_up.write(tmp_path / 'data')}",
+        f"--algorithm={algorithm}",
+        "--max_trials=200",
+        f"--workdir={tmp_path / 'work'}",
+    )
+    command = [sys.executable, "-c", program, *arguments]
+    done = subprocess.run(command, capture_output=True, text=True, timeout=120)
+    assert (done.returncode, done.stderr) == (0, "")
+    assert "Best of 200 trials" in done.stdout
+    assert list((tmp_path / "work/tensorboard").glob("events.out.tfevents.*"))

@@ -31,7 +31,7 @@ def ones(tokens):
 
 def test_the_first_networks_are_random_ones_until_the_population_is_full():
     space = space_of(*[4] * 30)
-    config = EvolutionConfig(population_size=25, tournament_size=25)
+    config = EvolutionConfig(population_size=25, tournament_size=25, mutation_tries=0)
     # Batches of 10: 10 + 10 + 5 random ones, then 5 children of the best of 20.
     _, told = evolved(space, config, 3, ones)
     nearest = [(told[:20] != row).sum(axis=1).min() for row in told[20:]]
@@ -42,7 +42,7 @@ def test_the_first_networks_are_random_ones_until_the_population_is_full():
 
 def test_a_child_is_the_best_of_the_tournament_with_one_decision_changed():
     space = space_of(*[3] * 12)
-    config = EvolutionConfig(population_size=20, tournament_size=20)
+    config = EvolutionConfig(population_size=20, tournament_size=20, mutation_tries=0)
     algorithm, told = evolved(space, config, 2, ones)
     # The whole population competes, so that its best is the parent of all; of equals the younger.
     best = told[ones(told) == ones(told).max()][-1]
@@ -52,7 +52,7 @@ def test_a_child_is_the_best_of_the_tournament_with_one_decision_changed():
 
 def test_the_oldest_die_however_good_they_are():
     space = space_of(*[3] * 12)
-    config = EvolutionConfig(population_size=20, tournament_size=20)
+    config = EvolutionConfig(population_size=20, tournament_size=20, mutation_tries=0)
     algorithm = Evolution(space, evolution=config)
     good = algorithm.sample(20)
     algorithm.step(good, np.full(20, 9.0))
@@ -71,6 +71,15 @@ def test_known_networks_are_mutated_anew_or_as_published_proposed_again():
     assert distinct[0] < 195 < distinct[50] == 200
 
 
+def test_a_parent_whose_neighbours_are_all_known_has_children_further_away():
+    algorithm = Evolution(space_of(2, 2, 2, 2), evolution=EvolutionConfig(1, 1))
+    for tokens in ([1, 0, 0, 0], [0, 1, 0, 0], [0, 0, 1, 0], [0, 0, 0, 1], [0, 0, 0, 0]):
+        batch = algorithm.sample(1)
+        batch.tokens[:] = tokens
+        algorithm.step(batch, [1.0])
+    assert {child.sum() for child in algorithm.sample(5).tokens} <= {2, 3, 4}
+
+
 def test_where_all_is_known_known_networks_are_proposed():
     algorithm, told = evolved(space_of(2, 2), EvolutionConfig(10, 5), 5, ones)
     assert len(told) == 50
@@ -87,7 +96,7 @@ def test_decisions_of_one_choice_are_never_mutated():
 
 def test_probabilities_are_those_of_the_next_child():
     space = space_of(2, 4)
-    algorithm = Evolution(space, evolution=EvolutionConfig(3, 2))
+    algorithm = Evolution(space, evolution=EvolutionConfig(3, 2, 0))
     np.testing.assert_array_equal(algorithm.probabilities()[1], [0.25] * 4)
     batch = algorithm.sample(3)
     batch.tokens[:] = [[0, 0], [1, 2], [1, 3]]
@@ -100,7 +109,6 @@ def test_probabilities_are_those_of_the_next_child():
     np.testing.assert_allclose(second, [7 / 18, 1 / 6, 5 / 18, 1 / 6], rtol=1e-6)
     children = algorithm.sample(4000)
     shares = [np.bincount(column) / 4000 for column in children.tokens.T]
-    # Nearly all networks of so small a space are known, so that the mutations are not redrawn.
     np.testing.assert_allclose(shares[1], second, atol=0.035)
     np.testing.assert_allclose(
         children.log_probs[0],
@@ -131,7 +139,7 @@ def test_state_and_restore_go_on_as_if_nothing_had_happened():
 
 
 def test_of_what_others_found_the_better_half_joins_the_population():
-    algorithm = Evolution(space_of(*[3] * 12), evolution=EvolutionConfig(4, 4))
+    algorithm = Evolution(space_of(*[3] * 12), evolution=EvolutionConfig(4, 4, 0))
     algorithm.step(algorithm.sample(4), np.array([1.0, 2.0, 3.0, 4.0]))  # the median is 2.5
     others = Evolution(space_of(*[3] * 12), seed=5).sample(3).tokens
     algorithm.observe(others, np.array([9.0, 2.4, 2.6], np.float32))
