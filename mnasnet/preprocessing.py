@@ -107,10 +107,9 @@ def _random_window(shape, image_size: int, seed) -> tf.Tensor:
         use_image_if_no_bounding_boxes=True,
     )
     whole = tf.reduce_all(tf.equal(size[:2], shape[:2]))
-    return tf.cond(
-        whole,
-        lambda: _centre_window(shape, image_size),
-        lambda: tf.concat([begin[:2], size[:2]], axis=0),
+    # Both are a few additions, a branch would cost more.
+    return tf.where(
+        whole, _centre_window(shape, image_size), tf.concat([begin[:2], size[:2]], axis=0)
     )
 
 
