@@ -289,7 +289,8 @@ def test_ppo_finds_a_planted_best_network_and_random_search_stays_random():
         result = search(
             max_trials=200, algorithm=algorithm, accuracy=closeness, latency=lambda n: 50.0
         )
-        found[algorithm] = np.mean([trial.reward for trial in result.trials[-16:]])
+        # Not the last ones: what is known is not proposed again, and the best are soon known.
+        found[algorithm] = np.mean([trial.reward for trial in result.trials[16:48]])
         if algorithm == "ppo":
             assert result.best.measured.accuracy == pytest.approx(1.0)
     # A random network has a third of the six decisions right: 0.1 + 0.9 / 3 = 0.4.
