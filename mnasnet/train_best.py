@@ -15,6 +15,7 @@ from mnasnet import storage
 from mnasnet.search_results import Found
 from mnasnet.stats import count
 from mnasnet.train_flags import network_settings
+from mnasnet.trained_network import load_network
 from mnasnet.training import Outcome, Training
 from mnasnet.training_config import TrainingConfig
 from tflite_bench import command_line
@@ -67,7 +68,7 @@ def train_best(found: Sequence[Found], config: TrainingConfig, model_dir: str) -
                 os.path.join(folder, _RESULT_NAME),
                 json.dumps(dataclasses.asdict(outcome) | {"train_steps": training.train_steps}),
             )
-        rows.append(_row(network, outcome, folder, own))
+        rows.append(_row(network, outcome, folder))
         rows.sort(key=lambda row: (-row["top_1_accuracy"], row["rank"]))
         storage.write_text(os.path.join(model_dir, TABLE_NAME), _table(rows))
         print(
@@ -91,11 +92,13 @@ def _finished(folder: str, config: TrainingConfig) -> Outcome | None:
     return Outcome(result["step"], result["metrics"])
 
 
-def _row(network: Found, outcome: Outcome, folder: str, config: TrainingConfig) -> dict:
+def _row(network: Found, outcome: Outcome, folder: str) -> dict:
+    trained = load_network(folder)
     stats = count(
-        network.architecture,
-        image_size=config.image_size,
-        depth_multiplier=config.depth_multiplier,
+        trained.architecture,
+        image_size=trained.image_size,
+        num_classes=trained.num_classes,
+        depth_multiplier=trained.depth_multiplier,
     )
     return {
         "rank": network.rank,

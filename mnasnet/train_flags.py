@@ -4,6 +4,7 @@ They are defined by `define` rather than on import: half of them are called what
 commands are called, and a process may have both modules.
 """
 
+import dataclasses
 import typing
 from typing import Any
 
@@ -69,11 +70,21 @@ def settings_from_flags() -> TrainingConfig:
     """
     values = flags.FLAGS
     given = {name: value for name in _setting_names() if (value := values[name].value) is not None}
-    return training_overrides.resolve(
+    found = found_by_search()
+    config = training_overrides.resolve(
         config_file=values["config_file"].value,
         params_override=values["params_override"].value,
-        flags=given | _network_given(given),
+        flags=given | _network_given(given, found),
     )
+    if not found:
+        return config
+    architecture = found[0].architecture
+    left_open = {
+        name: getattr(architecture, name)
+        for name in ("image_size", "dropout_rate")
+        if getattr(config, name) is None
+    }
+    return dataclasses.replace(config, **left_open)
 
 
 def found_by_search() -> list[Found] | None:
@@ -140,9 +151,8 @@ def _setting_names() -> list[str]:
     return [*TrainingConfig.__dataclass_fields__, *extra]
 
 
-def _network_given(given: dict[str, Any]) -> dict[str, Any]:
+def _network_given(given: dict[str, Any], found: list[Found] | None) -> dict[str, Any]:
     """What flags say of the network; nothing is left of another that a file names."""
-    found = found_by_search()
     if found:
         return network_settings(found[0])
     if "model_name" in given or "blocks" in given:

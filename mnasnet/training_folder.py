@@ -74,22 +74,26 @@ class TrainingFolder:
           ValueError: where the folder holds another training, or checkpoints of some other program.
         """
         params = os.path.join(self.path, PARAMS_NAME)
-        if storage.exists(params):
-            before = read_params(self.path)
-            for field in dataclasses.fields(TrainingConfig):
-                old, new = getattr(before, field.name), getattr(config, field.name)
-                if old != new and field.name not in _MAY_CHANGE:
-                    raise ValueError(
-                        f"{self.path} holds a training with {field.name} {old!r}, not {new!r}: "
-                        "choose another --model_dir"
-                    )
-        elif storage.exists(os.path.join(self.path, "checkpoint")):
+        # Without a checkpoint nothing was trained so far that other settings would go on with.
+        if storage.exists(os.path.join(self.path, "checkpoint")):
+            self._check_same(params, config)
+        storage.write_text(os.path.join(self.path, FILE_NAME), network.to_json())
+        storage.write_text(params, _to_yaml(config))
+
+    def _check_same(self, params: str, config: TrainingConfig) -> None:
+        if not storage.exists(params):
             raise ValueError(
                 f"{self.path} has checkpoints but no {PARAMS_NAME}, so they are not of a training "
                 "of ours: choose another --model_dir"
             )
-        storage.write_text(os.path.join(self.path, FILE_NAME), network.to_json())
-        storage.write_text(params, _to_yaml(config))
+        before = read_params(self.path)
+        for field in dataclasses.fields(TrainingConfig):
+            old, new = getattr(before, field.name), getattr(config, field.name)
+            if old != new and field.name not in _MAY_CHANGE:
+                raise ValueError(
+                    f"{self.path} holds a training with {field.name} {old!r}, not {new!r}: "
+                    "choose another --model_dir"
+                )
 
 
 def read_params(model_dir: str) -> TrainingConfig:

@@ -36,6 +36,8 @@ def test_the_table_grows_and_a_network_that_is_done_is_not_trained_again(tmp_pat
     assert (first["rank"], first["trial"], first["steps"]) == ("1", "11", "60")
     assert (first["search_accuracy"], first["latency_ms"]) == ("0.5", "1.5")
     assert 0 < float(first["top_1_accuracy"]) <= 1
+    # Stem 3*3*3*8 + 16, depthwise 9*8 + 16, project 8*8 + 16, head 8*16 + 32, classifier 17 * 10.
+    assert first["params"] == str(232 + 88 + 80 + 160 + 170)
 
     capsys.readouterr()
     train_best.train_best([_found(1, 8), _found(2, 16)], _CONFIG, str(tmp_path))

@@ -1,5 +1,6 @@
 """Flagfiles of training and the flags that they use; defined in processes of their own."""
 
+import json
 import pathlib
 import subprocess
 import sys
@@ -56,6 +57,19 @@ def test_a_network_of_flags_puts_that_of_a_file_aside(tmp_path):
     assert _read(f"--config_file={path}", "--model_name=mnasnet-small").endswith(
         "mnasnet-small None"
     )
+
+
+def test_a_network_of_a_search_comes_with_its_image_size_and_dropout(tmp_path):
+    around = {
+        "name": "x", "stem_filters": 8, "head_filters": 64, "dropout_rate": 0.1, "image_size": 48,
+    }  # fmt: skip
+    row = {
+        "rank": 1, "trial": 7, "network": ["r1_k3_s11_e1_i8_o8"], "accuracy": 0.5,
+        "latency_ms": 1.0, "reward": 0.4, "architecture": around,
+    }  # fmt: skip
+    (tmp_path / "top.json").write_text(json.dumps([row]))
+    assert _read(f"--from_search={tmp_path}").endswith("48 None 0.1")
+    assert _read(f"--from_search={tmp_path}", "--image_size=32").endswith("32 None 0.1")
 
 
 def test_a_flag_without_its_like_here_is_refused():

@@ -136,6 +136,33 @@ def test_a_folder_of_another_training_is_refused_untouched(trained):
     assert pathlib.Path(folder, "params.yaml").read_bytes() == before
 
 
+def test_fine_tuning_starts_from_the_averages_of_a_checkpoint_with_a_new_classifier(
+    trained, tmp_path
+):
+    folder, _ = trained
+    config = _config(init_checkpoint=folder, num_classes=12, train_steps=1, warmup_epochs=1.0)
+    training = Training(config, str(tmp_path), "train")
+    averaged = load_network(folder).build()
+    load_checkpoint(averaged, folder, use_ema=True)
+    model = training._runner.trainer.model
+    for layer in ("stem/conv", "block_1/expand/conv", "head/batch_normalization"):
+        for weight, expected in zip(
+            model.get_layer(layer).weights, averaged.get_layer(layer).weights, strict=True
+        ):
+            np.testing.assert_array_equal(weight.numpy(), expected.numpy())
+            # Moving averages start where the weights do.
+            average = training._runner.trainer.optimizer.get_slot(weight, "average")
+            np.testing.assert_array_equal(average.numpy(), expected.numpy())
+    assert model.output_shape == (None, 12)
+    assert training.run().step == 1
+
+
+def test_a_checkpoint_of_another_network_can_be_put_right_in_the_same_folder(trained, tmp_path):
+    with pytest.raises(ValueError, match="does not fit the model"):
+        Training(_config(init_checkpoint=trained[0], head_filters=40), str(tmp_path))
+    Training(_config(train_steps=1), str(tmp_path), "train").run()
+
+
 def test_a_folder_in_use_is_refused(tmp_path):
     first = Training(_config(train_steps=1), str(tmp_path))
     with pytest.raises(ValueError, match="is in use by another training"):
