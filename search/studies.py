@@ -19,6 +19,7 @@ from search.front import ReferencePoint
 from search.parts import Parts
 from search.reporting.study_page import Study, study_page
 from search.study import STUDIES, Run, long_front, run
+from search.sweep import SweepConfig
 from search.tables import write_atomically
 from tflite_bench import command_line
 from tflite_bench.command_line import SurroundingsError, usage_errors
@@ -65,6 +66,10 @@ def main() -> None:
         for name in ("seeds", "front_factor"):
             if flags.FLAGS[name].value < 1:
                 raise ValueError(f"--{name}={flags.FLAGS[name].value} must be 1 or more")
+        if flags.FLAGS.sweep is not None:
+            raise ValueError(
+                f"--sweep={flags.FLAGS.sweep} is of search.main, a study says what it sweeps"
+            )
         parts = Parts()
         name, reference = flags.FLAGS.study, sweep_flags.reference_point() or _REFERENCE
         variants = STUDIES[name](parts.config.reward.target_latency_ms)
@@ -73,6 +78,10 @@ def main() -> None:
                 f"--search_space={search_flags.search_space().name}: the studies are of the space "
                 f"{_DEFAULTS['search_space']}"
             )
+        for variant in variants:
+            if variant.sweep:
+                # Before anything is run: is the budget enough for it?
+                SweepConfig(*variant.sweep, parts.config)
         output = Path(flags.FLAGS.output)
         output.mkdir(parents=True, exist_ok=True)
     runs = []
