@@ -12,7 +12,7 @@ from collections.abc import Callable, Sequence
 
 import numpy as np
 
-from search.landing import climb
+from search.exploration import climb
 from search.search_space import SearchSpace
 
 # Tokens int32 [n, T] -> milliseconds float64 [n].

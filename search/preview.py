@@ -6,12 +6,12 @@ far as that can be known. Opens no data set and trains nothing. Where latency ne
 networks are timed. Takes the flags of search.main; writes one page, which opens offline.
 """
 
+import textwrap
 from pathlib import Path
 
 import numpy as np
 from absl import flags
 from rich.console import Console
-from rich.padding import Padding
 
 from mnasnet.architectures import get_architecture
 from search import search_flags
@@ -25,8 +25,10 @@ from search.preview_parts import (
 from search.quantities import magnitude
 from search.reporting import preview_words as words
 from search.reporting.preview_page import preview_page
-from search.reward_preview import Preview
-from search.surrogate import SurrogateAccuracy, load_surrogate
+from search.reporting.preview_warnings import warnings
+from search.reward_preview import Preview, rewards_beside
+from search.search_space import SearchSpace
+from search.surrogate import Surrogate, SurrogateAccuracy, load_surrogate
 from search.tables import write_atomically
 from tflite_bench import command_line
 from tflite_bench.command_line import UsageError, usage_errors
@@ -52,6 +54,8 @@ def main() -> None:
     with usage_errors():
         if not output.parent.is_dir():
             raise ValueError(f"--output={output}: there is no folder {output.parent}")
+        if output.is_dir():
+            raise ValueError(f"--output={output} is a folder, name a file in it")
         preview = preview_of_flags()
     print_summary(preview)
     try:
@@ -65,25 +69,32 @@ def preview_of_flags() -> Preview:
     """The preview of the search that the flags describe; ValueError for a flag out of range."""
     search = search_flags.search_config()
     search_flags.proxy_config()  # a preview says what is wrong with the rest of the flags, too
-    latency = search_flags.latency_config()
+    latency, name = search_flags.latency_config(), flags.FLAGS.reward
     space = search_flags.search_space()
     # A search on a surrogate has no landmarks of its own accord; latencies compare all the same.
     landmarks = search_flags.landmarks() or [get_architecture(name) for name in _LANDMARKS]
     looked = PreviewConfig(_NETWORKS.value, _TIMED.value, search.seed)
-    accuracy = _surrogate(space) if search_flags.ACCURACY.value == "surrogate" else None
+    surrogate = _surrogate(space) if search_flags.ACCURACY.value == "surrogate" else None
     # A surrogate's networks are ImageNet's, whatever data set the flags name.
-    dataset = "imagenet" if accuracy else search_flags.DATASET.value
+    dataset = "imagenet" if surrogate else search_flags.DATASET.value
     num_classes, note = num_classes_of(dataset)
     pricer = SpacePricer(space, latency, num_classes)
     tokens = space.sample_uniform(np.random.default_rng(looked.seed), looked.networks)
     latencies = pricer.latencies(tokens, looked.timed)
-    found = {} if accuracy else published_marks(dataset, latency)
-    if accuracy and pricer.is_arithmetic:
+    found = {} if surrogate else published_marks(dataset, latency)
+    if surrogate and latencies:
         found["explored"] = explore(
-            space, tokens, accuracy, pricer.estimate, search.reward, looked.seed
+            space,
+            tokens,
+            surrogate,
+            pricer,
+            latencies.scale.factor if latencies.scale else 1.0,
+            [config for _, config in rewards_beside(name, search.reward)],
+            max_latency_ms=search.max_latency_ms,
+            seed=looked.seed,
         )
     return Preview(
-        reward_name=flags.FLAGS.reward,
+        reward_name=name,
         config=search.reward,
         space_name=space.name,
         num_networks=space.size,
@@ -95,15 +106,15 @@ def preview_of_flags() -> Preview:
     )
 
 
-def _surrogate(space) -> SurrogateAccuracy:
+def _surrogate(space: SearchSpace) -> Surrogate:
     if not search_flags.SURROGATE_DATA.value:
         raise ValueError(
             "--accuracy=surrogate needs --surrogate_data=DIR, the folder of a checkout of "
             "Accel-NASBench"
         )
-    accuracy = SurrogateAccuracy(load_surrogate(search_flags.SURROGATE_DATA.value))
-    accuracy.check_space(space)
-    return accuracy
+    surrogate = load_surrogate(search_flags.SURROGATE_DATA.value)
+    SurrogateAccuracy(surrogate).check_space(space)
+    return surrogate
 
 
 def print_summary(preview: Preview, file=None) -> None:
@@ -114,11 +125,12 @@ def print_summary(preview: Preview, file=None) -> None:
     console.print(f"[bold]{preview.reward_name}[/]: {words.formula(preview.config)}")
     networks = magnitude(preview.num_networks)
     console.print(f"over the space {preview.space_name}, {networks} networks\n")
-    for warning in words.warnings(preview):
+    for warning in warnings(preview):
         console.print(f"[bold red]Warning[/]  {warning}\n")
     for heading, text in words.statements(preview):
         console.print(f"[bold]{heading}[/]")
-        console.print(Padding(text, (0, 0, 0, 2)), markup=False)
+        indent = {"initial_indent": "  ", "subsequent_indent": "  "}
+        console.print(textwrap.fill(text, console.width, **indent), markup=False)
 
 
 if __name__ == "__main__":

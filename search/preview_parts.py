@@ -9,26 +9,26 @@ from collections.abc import Callable, Sequence
 import numpy as np
 
 from mnasnet.architectures import Architecture
-from mnasnet.latency_estimate import pixel1_latency_ms
-from mnasnet.stats import ModelStats, count
+from mnasnet.stats import count
 from search import published
-from search.evaluators import Evaluation, Infeasible, LatencyEvaluator
-from search.landing import Pool, improved, landing
+from search.block_latency import block_latency
+from search.evaluators import Infeasible, LatencyEvaluator
+from search.exploration import Pool, improved
 from search.latency import LatencyConfig, make_latency
-from search.latency_preview import (
-    SpaceLatencies,
-    fit_scale,
-    space_latencies,
-    spread_out,
-)
-from search.reward import RewardConfig
+from search.latency_preview import Scale, SpaceLatencies, fit_scale, space_latencies, spread_out
+from search.optimum import find_optimum
+from search.quantities import counted
+from search.reward import RewardConfig, named_reward
 from search.reward_preview import Explored, Mark
 from search.search_space import SearchSpace
-from search.surrogate import SurrogateAccuracy
+from search.surrogate import Surrogate
 
 # Classes of the data sets that one need not open to know; of others the classifier is ImageNet's.
 CLASSES = {"digits": 10, "mnist": 10, "cifar10": 10, "cifar100": 100, "imagenet": 1000}
 _IMAGENET_CLASSES = 1000
+# The estimate that is scaled to a clock.
+_SHAPE = f"estimate:{published.DEVICE}"
+_FRONT_POINTS = 10
 
 
 @dataclasses.dataclass(frozen=True)
@@ -51,10 +51,8 @@ class PreviewConfig:
     def __post_init__(self):
         if not 1 <= self.networks <= 1_000_000:
             raise ValueError(f"preview_networks is {self.networks}, must be 1 to 1,000,000")
-        if not 0 <= self.timed <= self.networks:
-            raise ValueError(
-                f"preview_timed is {self.timed}, must be 0 to preview_networks, {self.networks}"
-            )
+        if self.timed < 0:
+            raise ValueError(f"preview_timed is {self.timed}, must be 0 or more")
 
 
 class SpacePricer:
@@ -64,63 +62,50 @@ class SpacePricer:
       space: of the networks.
       latency: how a search would time them.
       num_classes: of the classifier.
+
+    Attributes:
+      needs_clock: whether a search would time each network.
+      estimate: the arithmetic, a LatencyEvaluator; of a Pixel 1 where a clock is needed.
     """
 
     def __init__(self, space: SearchSpace, latency: LatencyConfig, num_classes: int):
         self._space, self._latency, self._num_classes = space, latency, num_classes
-        self.is_arithmetic = latency.kind.startswith("estimate")
-        self._evaluator: LatencyEvaluator | None = None
-        if self.is_arithmetic:
-            self._evaluator = self._make(space.architecture)
+        self.needs_clock = not latency.kind.startswith("estimate:")
+        self._arithmetic = latency
+        if self.needs_clock:
+            self._arithmetic = LatencyConfig(_SHAPE, latency.image_size)
+        self.estimate = self._make(self._arithmetic, space.architecture)
 
-    def estimate(self, tokens: np.ndarray) -> np.ndarray:
-        """Estimated milliseconds, float64 [n], of networks int32 [n, T]: unscaled, on a Pixel 1."""
-        if self._evaluator is not None:
-            evaluations = self._evaluator.measure_all([self._space.decode(row) for row in tokens])
-            return np.array([evaluation.value for evaluation in evaluations])
-        networks = [self._space.decode(row) for row in tokens]
-        return np.array(
-            [pixel1_latency_ms(self._count(self._space.architecture(n))) for n in networks]
-        )
+    def estimated_ms(self, tokens: np.ndarray) -> np.ndarray:
+        """By the arithmetic, unscaled: float64 [n] of networks int32 [n, T]."""
+        evaluations = self.estimate.measure_all([self._space.decode(row) for row in tokens])
+        return np.array([evaluation.value for evaluation in evaluations])
 
     def latencies(self, tokens: np.ndarray, timed: int) -> SpaceLatencies | None:
-        """Of a uniform sample int32 [N, T] and the space's ends; None where a clock is not asked.
+        """Of a uniform sample and of the space's ends; None where no clock is to be looked at.
 
         Args:
-          tokens: the sample.
-          timed: how many of it to put on the clock, where there is one.
+          tokens: the sample, int32 [N, T].
+          timed: how many of it to put on the clock, where one is needed.
 
         Raises:
           ValueError: where not one of them could be timed.
         """
-        if self.is_arithmetic:
-            return space_latencies(self._space, tokens, self.estimate, self._evaluator.description)
+        if not self.needs_clock:
+            note = self.estimate.description
+            return space_latencies(self._space, tokens, self.estimated_ms, note)
         if not timed:
             return None
-        estimates = self.estimate(tokens)
-        clock = self._make(self._space.architecture)
-        chosen, measured, reason = [], [], ""
-        for position in spread_out(estimates, timed):
-            try:
-                evaluation = clock.measure(self._space.decode(tokens[position]))
-            except Infeasible as infeasible:
-                reason = str(infeasible)
-                continue
-            chosen.append(estimates[position])
-            measured.append(
-                evaluation.value if isinstance(evaluation, Evaluation) else float(evaluation)
-            )
-        if not chosen:
-            raise ValueError(f"none of {timed} networks could be timed: {reason}")
-        scale = fit_scale(chosen, measured)
-        error = (
-            "" if scale.error is None else f", mean error of one from the others {scale.error:.0%}"
-        )
+        clock = self._make(self._latency, self._space.architecture)
+        scale = self._timed(clock, tokens, timed)
+        error = ""
+        if scale.error is not None:
+            error = f" (each predicted from the others: mean error {100 * scale.error:.0f} %)"
         note = (
-            f"estimated from {len(chosen)} timed networks{error}; the Pixel-1 estimate, times "
-            f"{scale.factor:.3g}, stands for {clock.description}"
-        ).replace("%", " %")
-        return space_latencies(self._space, tokens, self.estimate, note, scale)
+            f"estimated from {counted(len(scale.measured_ms), 'timed network')}: the Pixel-1 "
+            f"estimate times {scale.factor:.3g}{error}; the clock is {clock.description}"
+        )
+        return space_latencies(self._space, tokens, self.estimated_ms, note, scale)
 
     def marks(
         self, landmarks: Sequence[Architecture], latencies: SpaceLatencies | None
@@ -131,51 +116,82 @@ class SpacePricer:
         factor = latencies.scale.factor if latencies.scale else 1.0
         found = []
         for architecture in landmarks:
-            found.append(
-                Mark(architecture.name, factor * pixel1_latency_ms(self._count(architecture)))
-            )
+            evaluator = self._make(self._arithmetic, lambda _, its=architecture: its)
+            found.append(Mark(architecture.name, factor * evaluator.measure(()).value))
         return tuple(found)
 
-    def _make(self, architecture_of: Callable) -> LatencyEvaluator:
+    def _timed(self, clock: LatencyEvaluator, tokens: np.ndarray, count: int) -> Scale:
+        estimates = self.estimated_ms(tokens)
+        chosen, measured, reason = [], [], ""
+        for position in spread_out(estimates, min(count, len(tokens))):
+            try:
+                measured.append(clock.measure(self._space.decode(tokens[position])).value)
+                chosen.append(estimates[position])
+            except Infeasible as infeasible:
+                reason = str(infeasible)
+        if not chosen:
+            raise ValueError(f"none of {counted(count, 'network')} could be timed: {reason}")
+        return fit_scale(chosen, measured)
+
+    def _make(self, config: LatencyConfig, architecture_of: Callable) -> LatencyEvaluator:
         def count_of(network):
-            return self._count(architecture_of(network))
+            return count(
+                architecture_of(network),
+                image_size=config.image_size,
+                num_classes=self._num_classes,
+            )
 
-        return make_latency(self._latency, architecture_of, count_of, self._num_classes)
-
-    def _count(self, architecture: Architecture) -> ModelStats:
-        return count(
-            architecture, image_size=self._latency.image_size, num_classes=self._num_classes
-        )
+        return make_latency(config, architecture_of, count_of, self._num_classes)
 
 
 def explore(
     space: SearchSpace,
     tokens: np.ndarray,
-    accuracy: SurrogateAccuracy,
-    latency_of: Callable[[np.ndarray], np.ndarray],
-    config: RewardConfig,
-    seed: int,
+    surrogate: Surrogate,
+    pricer: SpacePricer,
+    factor: float,
+    rewards: Sequence[RewardConfig],
+    *,
+    max_latency_ms: float | None = None,
+    seed: int = 0,
 ) -> Explored:
-    """Accuracies of the sample, of a better front, and the best network that is found.
+    """Accuracies of a sample and of a front, and the proven best network of each reward.
 
     Args:
-      space: of the networks.
+      space: the surrogate's.
       tokens: the sample, int32 [N, T].
-      accuracy: computes rather than trains.
-      latency_of: milliseconds [n] of networks [n, T].
-      config: the reward.
+      surrogate: predicts accuracy.
+      pricer: prices networks.
+      factor: milliseconds for one of the pricer's.
+      rewards: whose best networks to find.
+      max_latency_ms: slower networks do not count; None for no limit.
       seed: of mutations.
+
+    Raises:
+      ValueError: where all networks are slower than that.
     """
 
     def measure(rows):
-        evaluations = accuracy.evaluate_all([space.decode(row) for row in rows])
-        top1 = np.array([evaluation.value for evaluation in evaluations])
-        return np.clip(top1, 0.0, 1.0), latency_of(rows)
+        return np.clip(surrogate.predict(rows), 0.0, 1.0), factor * pricer.estimated_ms(rows)
 
+    blocks = block_latency(space, pricer.estimate)
+    blocks = dataclasses.replace(
+        blocks,
+        base_ms=factor * blocks.base_ms,
+        added_ms=tuple(factor * added for added in blocks.added_ms),
+    )
+    proven = {c: find_optimum(surrogate, blocks, c, max_latency_ms) for c in rewards}
+    # The most accurate networks within a few limits are where the front is grown from.
+    limits = np.geomspace(blocks.fastest_ms, blocks.slowest_ms, _FRONT_POINTS)[1:]
+    corners = [
+        find_optimum(surrogate, blocks, named_reward("hard", float(limit))) for limit in limits
+    ]
+    found = [best.tokens for best in (*proven.values(), *corners)]
     sample = Pool.of(tokens, measure)
-    pool = improved(sample, space, measure, np.random.default_rng(seed))
-    best = landing(pool, space, measure, config)
-    return Explored(sample, pool + best, best, accuracy.description)
+    pool = sample + Pool.of(np.array(found, np.int32), measure)
+    pool = improved(pool, space, measure, np.random.default_rng(seed))
+    marks = {c: Mark("", best.latency_ms, best.accuracy) for c, best in proven.items()}
+    return Explored(sample, pool, marks, surrogate.note)
 
 
 def published_marks(dataset: str, latency: LatencyConfig) -> dict:

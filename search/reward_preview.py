@@ -4,7 +4,7 @@ import dataclasses
 
 import numpy as np
 
-from search.landing import Pool
+from search.exploration import Pool
 from search.latency_preview import SpaceLatencies
 from search.reward import NAMED, RewardConfig, named_reward, reward
 from search.reward_aim import Aim, aim_of
@@ -25,14 +25,14 @@ class Explored:
 
     Attributes:
       sample: the random networks.
-      pool: those, the children of their front and the best one.
-      best: the best network for the reward, as a pool of one.
+      pool: those, the best networks of some rewards, and the children of their front.
+      proven: by reward, the best network of the space; its name is empty.
       note: what kind of accuracies they are.
     """
 
     sample: Pool
     pool: Pool
-    best: Pool
+    proven: dict[RewardConfig, Mark]
     note: str
 
 
@@ -105,7 +105,9 @@ class Preview:
         return None
 
     def landing(self, config: RewardConfig) -> Mark | None:
-        """The best network for a reward among those that are known; None where none are."""
+        """The best network for a reward: proven, or among those that are known, or None."""
+        if self.explored and config in self.explored.proven:
+            return self.explored.proven[config]
         known = self.known_front
         if known is None:
             return None
@@ -116,12 +118,27 @@ class Preview:
         return Mark("", float(known.latency_ms[position]), float(known.accuracy[position]))
 
     def rewards(self) -> list[tuple[str, RewardConfig]]:
-        """The reward first, then the named ones that differ from it, all at its target."""
-        others = [(name, named_reward(name, self.target_ms)) for name in NAMED]
-        own = dataclasses.replace(self.config, infeasible_reward=None)
-        named = [name for name, config in others if config == own]
-        first = named[0] if named else f"{self.reward_name}, changed"
-        return [(first, self.config), *((n, c) for n, c in others if c != own)]
+        """See `rewards_beside`."""
+        return rewards_beside(self.reward_name, self.config)
+
+
+def rewards_beside(name: str, config: RewardConfig) -> list[tuple[str, RewardConfig]]:
+    """(name, reward): a reward first, then the named ones that differ from it, at its target."""
+    target = config.target_latency_ms
+    others = [(other, named_reward(other, target)) for other in NAMED]
+    own = [other for other, named in others if _ranks_alike(named, config)]
+    first = own[0] if own else f"{name}, changed"
+    return [
+        (first, config),
+        *((o, named) for o, named in others if not _ranks_alike(named, config)),
+    ]
+
+
+def _ranks_alike(a: RewardConfig, b: RewardConfig) -> bool:
+    """Whether they are the same but for what infeasible networks get."""
+    return dataclasses.replace(a, infeasible_reward=None) == dataclasses.replace(
+        b, infeasible_reward=None
+    )
 
 
 def landings_by_target(

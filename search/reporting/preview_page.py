@@ -8,7 +8,8 @@ from search.quantities import magnitude, percent
 from search.reporting import preview_plots
 from search.reporting import preview_words as words
 from search.reporting.page import command, figure, page, paragraph, section, table
-from search.reward import RewardConfig
+from search.reporting.preview_warnings import warnings
+from search.reward import RewardConfig, reward
 from search.reward_aim import Aim, cost_of_doubling
 from search.reward_preview import Preview
 
@@ -31,17 +32,18 @@ def preview_page(preview: Preview, arguments: list[str] | None = None) -> str:
 def _headline(preview: Preview) -> str:
     measures = [("target", words.ms(preview.target_ms))]
     if preview.share_within is not None:
-        measures.append(("of random networks meet it", words.share_text(preview.share_within)))
+        measures.append(("of networks meet it", words.share_text(preview.share_within)))
     landed = preview.landing(preview.config)
     if landed is not None:
-        on = "where the winner lands" if preview.explored else "where published networks win"
+        on = "the winner's latency" if preview.explored else "latency of the published winner"
         measures.append((on, words.ms(landed.latency_ms)))
+    measures += _doubling(preview)
     measures.append(("aims at the target", "yes" if preview.aim is Aim.TARGET else "no"))
     shown = "".join(
         f"<div><b>{html.escape(value)}</b><span>{html.escape(name)}</span></div>"
         for name, value in measures
     )
-    warned = "".join(f"<p><b>Warning.</b> {html.escape(w)}</p>" for w in words.warnings(preview))
+    warned = "".join(f"<p><b>Warning.</b> {html.escape(w)}</p>" for w in warnings(preview))
     return (
         f"<h1>What the reward asks for</h1>\n"
         f'<p class="lead">{html.escape(preview.reward_name)}: '
@@ -50,6 +52,16 @@ def _headline(preview: Preview) -> str:
         f'<div class="card"><div class="measures">{shown}</div>'
         f"{warned}{paragraph(words.aim(preview))}{paragraph(words.landing(preview))}</div>"
     )
+
+
+def _doubling(preview: Preview) -> list[tuple[str, str]]:
+    """What twice the target's latency costs, as a measure of the headline."""
+    accuracy, target = preview.accuracy_at_target, preview.target_ms
+    lost, _ = cost_of_doubling(accuracy, target, preview.config)
+    if preview.config.form == "absolute":
+        return [("of top-1 lost at twice the target", words.points(lost))]
+    share = lost / reward(accuracy, target, preview.config)
+    return [("of reward lost at twice the target", words.share_text(share))]
 
 
 def _picture(preview: Preview) -> str:
@@ -65,7 +77,7 @@ def _picture(preview: Preview) -> str:
             "Pixel 1; line through MnasNet-A1's widths; star: the best reward on that line. "
         )
     else:
-        caption += "Accuracies are not known before the search. "
+        caption += "No network is drawn: accuracies are not known before the search. "
     if preview.latencies:
         caption += (
             f"Below: latencies of {len(preview.latencies.sample_ms):,} random networks, green "
@@ -113,13 +125,13 @@ def _landing(preview: Preview) -> str:
     if preview.known_front is not None:
         caption = (
             "Latency of the best network for each target, for this reward (thick) and the other "
-            "named ones. A flat line does not aim at its target."
+            "named ones. Where a line is flat, the target does not matter."
         )
         parts.append(figure(preview_plots.landings(preview), caption))
     rows = [_named_row(preview, name, config) for name, config in preview.rewards()]
     header = ["reward", "formula", "aims at the target"]
     if preview.known_front is not None:
-        header += ["lands at", "with"]
+        header += ["lands at", "top-1"]
     parts.append(table(header, rows, "ttt" + "nn" * (preview.known_front is not None)))
     if not preview.explored and preview.published:
         parts.append(paragraph("Landings are on the line through published networks.", "caption"))
@@ -137,8 +149,7 @@ def _named_row(preview: Preview, name: str, config: RewardConfig) -> list[str]:
 
 
 def _numbers(preview: Preview, arguments: list[str]) -> str:
-    told = [text for heading, text in words.statements(preview) if heading == "Numbers"]
-    parts = [paragraph(text, "note") for text in told]
+    parts = [paragraph(note, "note") for note in words.notes(preview)]
     scale = preview.latencies.scale if preview.latencies else None
     if scale:
         rows = [

@@ -3,6 +3,7 @@
 import matplotlib
 import numpy as np
 from matplotlib.axes import Axes
+from matplotlib.axis import Axis
 from matplotlib.figure import Figure
 from matplotlib.ticker import FuncFormatter, LogLocator, MaxNLocator, NullFormatter
 
@@ -28,7 +29,8 @@ _MOST_POINTS = 10_000
 _BINS = 70
 _MOST_CURVES = 16
 # Of a name beside a mark over the histogram.
-_MARKS = ((12, 0, "left"), (-12, 0, "right"), (12, 14, "left"), (-12, 14, "right"))
+_TO_LEFT = ((-9, 0, "right"), (-9, 13, "right"))
+_TO_RIGHT = ((9, 0, "left"), (9, 13, "left"))
 _ABOVE = ((-12, 12, "right"), (0, 18, "center"), (12, 14, "left"), *BESIDE)
 _COLOURS = {"soft": BLUE, "two_slope": ORANGE, "hard": RED, "absolute": GREEN}
 
@@ -83,9 +85,7 @@ def landings(preview: Preview) -> str:
         axes.set_xlabel("target, ms (logarithmic)")
         axes.set_yscale("log")
         axes.set_ylim(fastest / 1.05, slowest * 1.05)
-        axes.yaxis.set_major_locator(LogLocator(subs=(1, 2, 5)))
-        axes.yaxis.set_major_formatter(FuncFormatter(lambda ms, _: f"{ms:g}"))
-        axes.yaxis.set_minor_formatter(NullFormatter())
+        _ticks(axes.yaxis, fastest, slowest)
         axes.set_ylabel("latency of the best network, ms")
         axes.plot(targets, targets, color=INK, linewidth=0.9, linestyle=(0, (6, 3)),
                   label="at the target")  # fmt: skip
@@ -95,7 +95,7 @@ def landings(preview: Preview) -> str:
                 landings_by_target(preview, config, targets),
                 color=_COLOURS.get(name, MUTED),
                 linewidth=3.0 if position == 0 else 1.5,
-                drawstyle="steps-mid",
+                drawstyle="steps-mid" if preview.explored else "default",
                 label=name,
             )
         _target(axes, preview.target_ms, named=False)
@@ -122,10 +122,15 @@ def _latency_range(preview: Preview) -> tuple[float, float]:
 def _latency_axis(axes: Axes, low: float, high: float) -> None:
     axes.set_xscale("log")
     axes.set_xlim(low, high)
-    axes.xaxis.set_major_locator(LogLocator(subs=(1, 2, 5)))
-    axes.xaxis.set_major_formatter(FuncFormatter(lambda ms, _: f"{ms:g}"))
-    axes.xaxis.set_minor_formatter(NullFormatter())
+    _ticks(axes.xaxis, low, high)
     axes.set_xlabel("latency, ms (logarithmic)")
+
+
+def _ticks(axis: Axis, low: float, high: float) -> None:
+    subs = (1, 2, 5) if high / low > 20 else (1, 1.5, 2, 3, 5, 7)
+    axis.set_major_locator(LogLocator(subs=subs))
+    axis.set_major_formatter(FuncFormatter(lambda ms, _: f"{ms:g}"))
+    axis.set_minor_formatter(NullFormatter())
 
 
 def _accuracy_range(preview: Preview) -> tuple[float, float]:
@@ -227,12 +232,19 @@ def _histogram(axes: Axes, preview: Preview) -> None:
     axes.set_ylabel("networks, %")
     axes.grid(axis="x", visible=False)
     label = Labels(axes)
+    top = 1.1 * heights.max()
+    marks = sorted(preview.marks, key=lambda mark: mark.latency_ms)
     label.keep_off([(preview.target_ms, y) for y in np.linspace(0, axes.get_ylim()[1], 12)])
-    for mark in sorted(preview.marks, key=lambda mark: mark.latency_ms):
-        at = (mark.latency_ms, 1.1 * heights.max())
-        axes.plot([mark.latency_ms] * 2, [0, at[1]], color=GREEN, linewidth=1, zorder=3)
+    for mark in marks:
+        label.keep_off([(mark.latency_ms, y) for y in np.linspace(0, top, 12)])
+    for position, mark in enumerate(marks):
+        at = (mark.latency_ms, top)
+        axes.plot([mark.latency_ms] * 2, [0, top], color=GREEN, linewidth=1, zorder=3)
         axes.plot(*at, "D", color=GREEN, markeredgecolor=PAPER, markersize=7, zorder=6)
-        label.add(at, f"{mark.name}, {mark.latency_ms:.3g} ms", GREEN, _MARKS)
+        # The faster ones to the left, so that neighbours have room.
+        left_first = 2 * position < len(marks) - 1
+        places = _TO_LEFT + _TO_RIGHT if left_first else _TO_RIGHT + _TO_LEFT
+        label.add(at, f"{mark.name}, {mark.latency_ms:.3g} ms", GREEN, places)
     for latency_ms, name, side in (
         (preview.latencies.fastest_ms, "fastest", "left"),
         (preview.latencies.slowest_ms, "slowest", "right"),
