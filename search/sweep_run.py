@@ -90,7 +90,7 @@ class _Progress:
     def __init__(self, sweep: Sweep, context: dict):
         self._sweep, self._context = sweep, context
         self._max_trials = sweep.config.search.max_trials
-        self._earlier, self._turns = len(sweep.trials()), 0
+        self._earlier, self._turns, self._written = len(sweep.trials()), 0, -1
         self._started = self._not_before = time.monotonic()
         going_on = f", going on after {self._earlier}" if self._earlier else ""
         print(
@@ -109,6 +109,9 @@ class _Progress:
         """Brings tables and display up to date."""
         start = time.monotonic()
         trials = self._sweep.trials()
+        if len(trials) == self._written:
+            return
+        self._written = len(trials)
         front = pareto_front(trials)
         write_tables(
             self._sweep.workdir.path,

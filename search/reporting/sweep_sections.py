@@ -48,7 +48,9 @@ def headline(findings: SweepFindings) -> str:
     if whole.settings.get("architecture"):
         retrain = paragraph(
             "Train a network of the front in full; the rank is its row below", "caption"
-        ) + command(f"python -m mnasnet.train --from_search={whole.workdir} --rank=1")
+        ) + command(
+            f"python -m mnasnet.train --from_search={whole.workdir} --rank={len(front) // 2 + 1}"
+        )
     return (
         f'{head}<div class="card"><div class="measures">{measures}</div>{paragraph(text)}'
         f"{retrain}{notes(whole)}</div>"
