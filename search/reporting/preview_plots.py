@@ -234,7 +234,6 @@ def _histogram(axes: Axes, preview: Preview) -> None:
     label = Labels(axes)
     top = 1.1 * heights.max()
     marks = sorted(preview.marks, key=lambda mark: mark.latency_ms)
-    label.keep_off([(preview.target_ms, y) for y in np.linspace(0, axes.get_ylim()[1], 12)])
     for mark in marks:
         label.keep_off([(mark.latency_ms, y) for y in np.linspace(0, top, 12)])
     for position, mark in enumerate(marks):
