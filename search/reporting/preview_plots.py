@@ -28,6 +28,8 @@ from search.reward_preview import Mark, Preview, landings_by_target
 _MOST_POINTS = 10_000
 _BINS = 70
 _MOST_CURVES = 16
+# Height of the histogram's axes, of its highest bar.
+_HEADROOM = 1.42
 # Of a name beside a mark over the histogram.
 _TO_LEFT = ((-9, 0, "right"), (-9, 13, "right"))
 _TO_RIGHT = ((9, 0, "left"), (9, 13, "left"))
@@ -68,7 +70,9 @@ def reward_and_space(preview: Preview) -> str:
             axes.plot(*at, "*", color=RED, markeredgecolor=PAPER, markersize=19, zorder=7)
             label.add(at, f"lands at {landed.latency_ms:.3g} ms", RED, _ABOVE)
         for each in dict.fromkeys((axes, below)):
-            _target(each, preview.target_ms, named=each is axes)
+            # Over the histogram stand the names of networks.
+            height = 1.0 if each is axes else 1 / _HEADROOM
+            _target(each, preview.target_ms, named=each is axes, height=height)
         return to_svg(figure, "reward", "Curves of equal reward, and the latencies of the space")
 
 
@@ -227,7 +231,7 @@ def _histogram(axes: Axes, preview: Preview) -> None:
             alpha=0.6,
             linewidth=0,
         )
-    axes.set_ylim(0, 1.42 * heights.max())
+    axes.set_ylim(0, _HEADROOM * heights.max())
     axes.yaxis.set_major_locator(MaxNLocator(3))
     axes.set_ylabel("networks, %")
     axes.grid(axis="x", visible=False)
@@ -258,11 +262,12 @@ def _histogram(axes: Axes, preview: Preview) -> None:
         )  # fmt: skip
 
 
-def _target(axes: Axes, target_ms: float, named: bool) -> None:
+def _target(axes: Axes, target_ms: float, named: bool, height: float = 1.0) -> None:
+    """A line at the target, up to a share of the height."""
     low, high = axes.get_xlim()
     if not low < target_ms < high:
         return
-    axes.axvline(target_ms, color=INK, linewidth=1, linestyle=(0, (6, 3)), zorder=5)
+    axes.axvline(target_ms, ymax=height, color=INK, linewidth=1, linestyle=(0, (6, 3)), zorder=5)
     if named:
         axes.annotate(
             f"target {target_ms:g} ms",
