@@ -71,7 +71,7 @@ def write_tables(
       trials: all of them, in order.
       context: its 'architecture' holds what makes block strings a whole network, a dict of name,
         stem_filters, head_filters, dropout_rate, image_size; it is missing where the space holds no
-        networks.
+        networks. Its 'notes', sentences, say how the figures came about.
       best: what top.json ranks, best first; by default the highest rewards.
       found_by: which search of several a trial is of; adds it as `search` to all three.
 
@@ -91,6 +91,7 @@ def write_tables(
             "params": trial.measured.params,
             "multiply_adds": trial.measured.multiply_adds,
             "architecture": context.get("architecture"),
+            "notes": context.get("notes", []),
         }
         | ({"search": found_by(trial)} if found_by else {})
         for rank, trial in enumerate(top(trials) if best is None else best, start=1)

@@ -1,4 +1,14 @@
-"""Keeps the TensorFlow-free half of the tests free of TensorFlow."""
+"""Keeps the TensorFlow-free half of the tests free of TensorFlow, and the user's cache alone."""
+
+import pytest
+
+
+@pytest.fixture(autouse=True, scope="session")
+def cache_of_its_own(tmp_path_factory):
+    """Surrogates that tests fit, in the commands they start too, are not the user's."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("XDG_CACHE_HOME", str(tmp_path_factory.mktemp("cache")))
+        yield
 
 
 def pytest_ignore_collect(collection_path, config):

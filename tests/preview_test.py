@@ -5,11 +5,11 @@ import os
 import re
 import subprocess
 import sys
-from html.parser import HTMLParser
 from pathlib import Path
 
 import numpy as np
 import pytest
+from html_pages import assert_stands_alone
 
 from search.evaluators import Evaluation, Infeasible
 from search.latency import LatencyConfig
@@ -202,29 +202,6 @@ def test_numbers_out_of_range_are_refused():
         PreviewConfig(networks=0)
     with pytest.raises(ValueError, match="preview_timed is -1, must be 0 or more"):
         PreviewConfig(timed=-1)
-
-
-class Balance(HTMLParser):
-    """Fails where a tag is closed that was not the last one opened."""
-
-    def __init__(self):
-        super().__init__()
-        self.open = []
-
-    def handle_starttag(self, tag, attrs):
-        if tag not in ("meta", "br"):
-            self.open.append(tag)
-
-    def handle_endtag(self, tag):
-        assert self.open.pop() == tag
-
-
-def assert_stands_alone(page):
-    balance = Balance()
-    balance.feed(page)
-    assert balance.open == []
-    assert "<script" not in page
-    assert re.findall(r'(?:src|href)="(?!#|data:)([^"]*)"', page) == []
 
 
 @pytest.mark.parametrize("name", ["soft", "hard", "two_slope", "absolute"])

@@ -6,11 +6,11 @@ import os
 import re
 import subprocess
 import sys
-from html.parser import HTMLParser
 from pathlib import Path
 
 import numpy as np
 import pytest
+from html_pages import assert_stands_alone
 
 from search.quantities import amount, counted, duration, magnitude, milliseconds
 from search.report import report_on, write_report
@@ -75,30 +75,6 @@ def report(tmp_path, store):
     path = write_report(tmp_path, store)
     assert path == tmp_path / "report.html"
     return path.read_text(encoding="utf-8")
-
-
-class Balance(HTMLParser):
-    """Fails where a tag is closed that was not the last one opened."""
-
-    def __init__(self):
-        super().__init__()
-        self.open = []
-
-    def handle_starttag(self, tag, attrs):
-        if tag not in ("meta", "br"):
-            self.open.append(tag)
-
-    def handle_endtag(self, tag):
-        assert self.open.pop() == tag
-
-
-def assert_stands_alone(html):
-    balance = Balance()
-    balance.feed(html)
-    assert balance.open == []
-    assert "<script" not in html
-    loaded = re.findall(r'(?:src|href)="(?!#|data:)([^"]*)"', html)
-    assert loaded == [], f"loads {loaded}"
 
 
 def headings(html):
@@ -323,3 +299,15 @@ def test_report_and_its_command_import_no_tensorflow():
         cwd=Path(__file__).parent.parent,
     )  # fmt: skip
     assert done.stdout == "False\n"
+
+
+@pytest.mark.parametrize(
+    ("kind", "name"),
+    [("proxy", "top-1, proxy task"), ("surrogate", "top-1, predicted"), (None, "top-1")],
+)
+def test_the_headline_says_whether_accuracy_was_measured_or_predicted(tmp_path, store, kind, name):
+    fill(store, 3)
+    settings = store.settings()["settings"]
+    settings["accuracy"] = {"kind": kind} if kind else {}
+    store.save_settings({"settings": settings})
+    assert f"<span>{name}</span>" in report(tmp_path, store)

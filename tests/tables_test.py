@@ -99,7 +99,8 @@ def test_top_json_names_rank_measures_and_what_makes_a_whole_network(tmp_path):
     architecture = {"name": "a", "stem_filters": 32, "head_filters": 1280, "dropout_rate": 0.2,
                     "image_size": 224}  # fmt: skip
     trials = [trial(0, 0.5, 50.0), trial(1, 0.7, 60.0, network="best")]
-    tables.write_tables(tmp_path, trials, {"architecture": architecture})
+    context = {"architecture": architecture, "notes": ["Accuracy: predicted."]}
+    tables.write_tables(tmp_path, trials, context)
     best, second = json.loads((tmp_path / "top.json").read_text())
     assert best == {
         "rank": 1,
@@ -111,6 +112,7 @@ def test_top_json_names_rank_measures_and_what_makes_a_whole_network(tmp_path):
         "params": None,
         "multiply_adds": None,
         "architecture": architecture,
+        "notes": ["Accuracy: predicted."],
     }
     assert (second["rank"], second["trial"]) == (2, 0)
 

@@ -114,6 +114,14 @@ class Findings:
         told = self._records("latency").get("note")
         return notes if not told or any(told in note for note in notes) else [*notes, told]
 
+    @property
+    def accuracy_name(self) -> str:
+        """What the accuracies are, in three words: measured by the proxy task, predicted, or ours
+        not to say, as for a function of the user's.
+        """
+        kind = (self.settings.get("settings") or {}).get("accuracy", {}).get("kind")
+        return {"proxy": "top-1, proxy task", "surrogate": "top-1, predicted"}.get(kind, "top-1")
+
     def how_measured(self, kind: str) -> str:
         """How the numbers came about: what the records of all trials have in common.
 

@@ -66,7 +66,7 @@ def pareto(
         at = (best.measured.latency_ms, 100 * best.measured.accuracy)
         axes.plot(*at, "*", color=RED, markeredgecolor=PAPER, markersize=19, zorder=7)
         label.add(at, f"best, trial {best.trial}", RED, _ABOVE)
-        axes.set_ylabel("proxy accuracy, top-1, %")
+        axes.set_ylabel("accuracy, top-1, %")
         hidden = int(np.sum(accuracies < axes.get_ylim()[0]))
         if hidden:
             text = f"{hidden:,} of {len(shown):,} networks lie below the range drawn"

@@ -35,7 +35,7 @@ def headline(findings: Findings) -> str:
     measured = best.measured
     shown = [
         (f"{measured.reward:.4f}", "reward"),
-        (percent(measured.accuracy), "top-1, proxy task"),
+        (percent(measured.accuracy), findings.accuracy_name),
         (milliseconds(measured.latency_ms), "latency"),
     ]
     if measured.params is not None:
