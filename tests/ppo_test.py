@@ -184,3 +184,29 @@ def test_the_paper_setting_learns_a_planted_choice():
         batch = controller.sample(20)
         learner.step(batch, (batch.tokens == 1).mean(axis=1))
     assert all(row.argmax() == 1 and row[1] > 0.6 for row in controller.probabilities())
+
+
+@pytest.mark.parametrize("num_choices", [(2,), (3, 3, 3), (1, 3, 1, 2), (50, 4)])
+@pytest.mark.parametrize(
+    "reward_of",
+    [
+        lambda tokens: np.zeros(len(tokens)),
+        lambda tokens: -5.0 - tokens.sum(axis=1),
+        lambda tokens: 1e30 * tokens.sum(axis=1),
+        lambda tokens: 1e-30 * tokens[:, 0],
+    ],
+    ids=["all equal", "negative", "huge", "tiny"],
+)
+def test_spaces_smaller_than_a_batch_and_rewards_on_any_scale_are_searched(num_choices, reward_of):
+    space = SearchSpace([Decision(f"d{i}", range(n)) for i, n in enumerate(num_choices)])
+    controller = Controller(space)
+    learner = PPOLearner(controller)
+    for _ in range(4):
+        batch = controller.sample(20)
+        assert batch.tokens.shape == (20, len(num_choices))
+        assert np.isfinite(batch.log_probs).all()
+        metrics = learner.step(batch, reward_of(batch.tokens))
+        assert np.isfinite(list(metrics.values())).all()
+    # Small spaces are seen whole, and the best network is not passed over.
+    if space.size <= 80:
+        assert metrics["distinct_networks"] == space.size
