@@ -94,6 +94,7 @@ def test_a_whole_search_on_published_data_does_without_tensorflow(algorithm, tmp
         "--flagfile=flags/surrogate.flags",
         f"--surrogate_data={made_up.write(tmp_path / 'data')}",
         f"--algorithm={algorithm}",
+        "--batch_size=100",
         "--max_trials=200",
         f"--workdir={tmp_path / 'work'}",
     )

@@ -29,7 +29,7 @@ def curves(summaries: Sequence[Summary], optimum: float | None) -> str:
     lowest = []
     with matplotlib.rc_context(STYLE):
         figure = Figure(figsize=(9.6, 4.8))
-        axes = figure.add_axes((0.065, 0.115, 0.915, 0.755))
+        axes = figure.add_axes((0.085, 0.115, 0.895, 0.755))
         for depth, summary in enumerate(summaries):
             colour, dashes = _look(summary.variant)
             best = summary.curves[:, counts - 1]
