@@ -33,8 +33,8 @@ VARIANTS = {
     "paper_ppo": "the same with NASNet's hyperparameters",
     "reinforce": "recurrent controller, REINFORCE: one gradient step per batch",
     "paper_reinforce": "the same with NASNet's learning rate",
-    "evolution": "regularized evolution, children that are known mutated anew",
-    "paper_evolution": "the same as published: known networks proposed again",
+    "evolution": "regularized evolution, children mutated further while they are known",
+    "paper_evolution": "the same in published proportions, known networks proposed again",
     "random": "uniform sampling",
 }
 

@@ -10,7 +10,6 @@ from collections.abc import Callable, Iterator, Sequence
 from absl import flags
 
 from search import compare_flags
-from search.accel_nasbench import accel_nasbench_space
 from search.block_latency import block_latency
 from search.compare_flags import Plan
 from search.comparison import Run, run, variant_settings
@@ -21,6 +20,7 @@ from search.optimum import Optimum, find_optimum
 from search.parts import Parts, this_command
 from search.quantities import magnitude, milliseconds, percent
 from search.reward import RewardConfig
+from search.surrogate import has_tokens_of
 
 # Everything is compared with random search, and with evolution, the usual strong alternative.
 BASELINES = ("random", "evolution")
@@ -180,7 +180,7 @@ def known_optimum(parts: Parts) -> tuple[Optimum | None, str]:
     if parts.surrogate is None:
         return None, "The optimum is not known: accuracy is no sum of terms of pairs of choices."
     try:
-        if parts.space.decisions != accel_nasbench_space().decisions:
+        if not has_tokens_of(parts.space):
             raise ValueError("the decisions are not those of the surrogate")
         latency = block_latency(parts.space, parts.clock)
         found = find_optimum(parts.surrogate, latency, config.reward, config.max_latency_ms)

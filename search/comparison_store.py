@@ -9,7 +9,7 @@ import numpy as np
 
 from search.comparison import Run
 from search.tables import write_atomically
-from search.workdir import flatten
+from search.workdir import differences, made_folder
 
 _FILE = "comparison.json"
 
@@ -28,11 +28,7 @@ class ComparisonStore:
     """
 
     def __init__(self, path: str | Path, settings: dict, variants: dict[str, dict]):
-        self.path = Path(path)
-        for folder in (self.path, *self.path.parents):
-            if folder.exists() and not folder.is_dir():
-                raise ValueError(f"output {self.path} cannot be a folder: {folder} is a file")
-        self.path.mkdir(parents=True, exist_ok=True)
+        self.path = made_folder(path, "output")
         wanted = json.loads(json.dumps({"settings": settings, "variants": variants}, default=str))
         kept = self._kept()
         if kept is None:
@@ -42,16 +38,16 @@ class ComparisonStore:
                 )
             kept = {"settings": wanted["settings"], "variants": {}}
         common = [name for name in wanted["variants"] if name in kept["variants"]]
-        differences = _differences(kept["settings"], wanted["settings"]) + [
+        told = differences(kept["settings"], wanted["settings"]) + [
             difference
             for name in common
-            for difference in _differences(
+            for difference in differences(
                 {name: kept["variants"][name]}, {name: wanted["variants"][name]}
             )
         ]
-        if differences:
+        if told:
             raise ValueError(
-                f"output {self.path} holds another comparison: {'; '.join(differences[:5])}; "
+                f"output {self.path} holds another comparison: {'; '.join(told[:5])}; "
                 "choose another folder or the same settings"
             )
         kept["variants"] |= wanted["variants"]
@@ -99,17 +95,3 @@ class ComparisonStore:
 
     def _file(self, variant: str, seed: int) -> Path:
         return self.path / "runs" / f"{variant}-{seed}.npz"
-
-
-def _differences(kept: dict, wanted: dict) -> list[str]:
-    old, new = flatten(kept), flatten(wanted)
-    return [
-        f"{name} is {_brief(old.get(name))} there, {_brief(new.get(name))} now"
-        for name in old | new
-        if old.get(name) != new.get(name)
-    ]
-
-
-def _brief(value) -> str:
-    text = repr(value)
-    return text if len(text) <= 60 else f"{text[:57]}..."

@@ -21,15 +21,16 @@ _BEST, _NEAR = 50, (1, 2, 4, 10)
 class Controller:
     """NASNet's recurrent controller over a search space.
 
-    The LSTM proposes, and all that is proposed was sampled from it. Differs from NASNet's, where
-    `ControllerConfig` says so: the controller remembers the trials it was told of, so as not to
-    propose them again, and lets a model of their rewards choose among the LSTM's samples.
+    Differs from NASNet's, whose proposals are the LSTM's own samples: the controller remembers the
+    trials it was told of, so as not to propose them again, and learns a model of their rewards,
+    under which samples and the best networks known are bettered by walks (search/proposals.py).
+    With PAPER_CONTROLLER it does neither.
 
     Args:
       space: what is to be decided.
       config: see there.
       seed: of the initial weights and of all sampling. The i-th sampling depends on the seed, i,
-        the weights and what is remembered, nothing else.
+        the weights, and what is remembered and modelled, nothing else.
     """
 
     def __init__(
@@ -51,7 +52,7 @@ class Controller:
     def sample(self, n: int) -> SampleBatch:
         """Proposes n networks.
 
-        Those that `PPOLearner.step` was told of, or twice the same, are among them only when
+        Those that `remember` was told of, or twice the same, are among them only when
         `resampling_tries` draws brought too few others, as happens in small spaces.
 
         Raises:
@@ -59,11 +60,11 @@ class Controller:
         """
         if n < 1:
             raise ValueError(f"{n} samples asked for, at least 1 is needed")
-        chosen = self._searched(n) if self.reward_model.ready else self.draw(0)
-        if len(chosen) == n:
+        chosen = self._searched(n) if self.reward_model.ready else None
+        if chosen and len(chosen) == n:
             return chosen
-        size = max(self.config.candidates, n) if len(chosen) else n
-        pool = chosen + self.draw(size)
+        size = max(self.config.candidates, n) if chosen else n
+        pool = chosen + self.draw(size) if chosen else self.draw(size)
         if not self.config.resampling_tries:
             return pool[:n]
         enough = min(n, self.space.size - len(self.memory))

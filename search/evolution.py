@@ -12,7 +12,8 @@ from search.search_space import SearchSpace
 class Evolution:
     """A population of networks; the best of a few drawn from it is the parent of the next.
 
-    A child is its parent with one decision, each as likely, taken otherwise. A batch has its
+    A child is its parent with one decision, each as likely, taken otherwise; with more than one
+    where it would be known (`EvolutionConfig.mutation_tries`). A batch has its
     parents from the population as it was told last; as many as that lacks to its full size are
     random networks.
 

@@ -28,8 +28,8 @@ class SearchConfig:
       seed: of everything random in the algorithm.
       algorithm: a key of `search.algorithms.ALGORITHMS`.
       max_latency_ms: slower networks are infeasible and are not trained; None for no limit.
-      controller: of algorithm 'ppo'.
-      ppo: of algorithm 'ppo'.
+      controller: of algorithm 'ppo'; 'reinforce' takes units and uniform_mixture from it.
+      ppo: of algorithm 'ppo'; 'reinforce' takes learning_rate and baseline_decay from it.
       evolution: of algorithm 'evolution'.
 
     Raises:
@@ -260,10 +260,11 @@ class Search:
 
     def _save_update(self, metrics: dict) -> None:
         self.store.add_update(self.updates, metrics)
+        if not self._workdir:
+            return  # nobody will read a report of it, or go on with it
         probabilities = [np.round(row, 4).tolist() for row in self._algorithm.probabilities()]
         self.store.save_settings({"probabilities": probabilities})
-        if self._workdir:
-            self._workdir.save_checkpoint(self.updates, self._algorithm.state())
+        self._workdir.save_checkpoint(self.updates, self._algorithm.state())
 
 
 def search_settings(

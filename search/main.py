@@ -1,8 +1,10 @@
 """Searches a mobile network: python -m search.main --flagfile=flags/quickstart.flags --workdir=DIR
 
 Samples networks with a recurrent controller, trains each for a short while, times it, and moves the
-controller towards accuracy x (latency / target)^w by PPO. Everything is kept in --workdir. Stop it
-with Ctrl-C, or kill it: the same command goes on where it was.
+controller towards accuracy x (latency / target)^w by PPO. Accuracy may be predicted from published
+networks (--accuracy=surrogate), latency estimated (--latency), the algorithm another (--algorithm),
+and --sweep searches with each of several exponents or targets. Everything is kept in --workdir.
+Stop it with Ctrl-C, or kill it: the same command goes on where it was.
 """
 
 import contextlib

@@ -28,7 +28,7 @@ from search.reporting.preview_page import preview_page
 from search.reporting.preview_warnings import warnings
 from search.reward_preview import Preview, rewards_beside
 from search.search_space import SearchSpace
-from search.surrogate import Surrogate, SurrogateAccuracy, load_surrogate
+from search.surrogate import Surrogate, SurrogateAccuracy, has_tokens_of, load_surrogate
 from search.tables import write_atomically
 from tflite_bench import command_line
 from tflite_bench.command_line import UsageError, usage_errors
@@ -82,7 +82,7 @@ def preview_of_flags() -> Preview:
     tokens = space.sample_uniform(np.random.default_rng(looked.seed), looked.networks)
     latencies = pricer.latencies(tokens, looked.timed)
     found = {} if surrogate else published_marks(dataset, latency)
-    if surrogate and latencies:
+    if surrogate and latencies and has_tokens_of(space):
         found["explored"] = explore(
             space,
             tokens,

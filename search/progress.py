@@ -160,7 +160,7 @@ class Progress:
 
     def _learning(self) -> Text:
         if not self._update:
-            return Text("the controller has not learnt yet: its networks are random")
+            return Text("the algorithm has not learnt yet: its networks are random")
         text = Text(f"update {self._update}")
         if self._means:
             text.append("   mean reward of the batch ")

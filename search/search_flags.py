@@ -122,7 +122,7 @@ _ALGORITHM = flags.DEFINE_enum(
     "algorithm", _SEARCH["algorithm"], list(ALGORITHMS), "what proposes the networks"
 )
 _BATCH_SIZE = flags.DEFINE_integer(
-    "batch_size", _SEARCH["batch_size"], "networks per update of the controller"
+    "batch_size", _SEARCH["batch_size"], "networks per update of the algorithm"
 )
 _MAX_TRIALS = flags.DEFINE_integer(
     "max_trials", _SEARCH["max_trials"], "networks in all, repeats included; may be raised later"
@@ -133,7 +133,8 @@ _HYPERPARAMETERS = flags.DEFINE_enum(
     "default",
     ["default", "paper"],
     "of the algorithms: ours, for few networks, or the published ones; each of the flags below "
-    "replaces one (search/hyperparameters.py explains them)",
+    "replaces one (search/hyperparameters.py explains them); reinforce is NASNet's but for "
+    "--controller_units, --controller_uniform_mixture, --ppo_learning_rate, --ppo_baseline_decay",
 )
 _HYPERPARAMETER_FLAGS = {
     (prefix, field.name): {

@@ -10,7 +10,6 @@ picture, and STUDY.csv. Nothing is trained: see --accuracy and --latency.
 import csv
 import dataclasses
 import io
-from pathlib import Path
 
 from absl import flags
 
@@ -18,9 +17,10 @@ from search import search_flags, sweep_flags
 from search.front import ReferencePoint
 from search.parts import Parts
 from search.reporting.study_page import Study, study_page
-from search.study import STUDIES, Run, long_front, run
+from search.study import LONG_SWEEP, STUDIES, Run, long_front, longer_config, run
 from search.sweep import SweepConfig
 from search.tables import write_atomically
+from search.workdir import made_folder
 from tflite_bench import command_line
 from tflite_bench.command_line import SurroundingsError, usage_errors
 
@@ -32,6 +32,8 @@ _DEFAULTS = {
     "latency": "estimate:pixel1",
     "max_trials": 2000,
 }
+# What a study varies, so that a flag would be taken and not heeded.
+_OF_THE_STUDY = ("sweep", "sweep_values", "reward", "alpha", "beta", "max_latency_ms")
 _COLUMNS = (
     "variant",
     "seed",
@@ -66,10 +68,11 @@ def main() -> None:
         for name in ("seeds", "front_factor"):
             if flags.FLAGS[name].value < 1:
                 raise ValueError(f"--{name}={flags.FLAGS[name].value} must be 1 or more")
-        if flags.FLAGS.sweep is not None:
-            raise ValueError(
-                f"--sweep={flags.FLAGS.sweep} is of search.main, a study says what it sweeps"
-            )
+        for name in _OF_THE_STUDY:
+            if flags.FLAGS[name].value is not None and flags.FLAGS[name].present:
+                raise ValueError(
+                    f"--{name}={flags.FLAGS[name].value} is of search.main, a study sets it itself"
+                )
         parts = Parts()
         name, reference = flags.FLAGS.study, sweep_flags.reference_point() or _REFERENCE
         variants = STUDIES[name](parts.config.reward.target_latency_ms)
@@ -82,8 +85,8 @@ def main() -> None:
             if variant.sweep:
                 # Before anything is run: is the budget enough for it?
                 SweepConfig(*variant.sweep, parts.config)
-        output = Path(flags.FLAGS.output)
-        output.mkdir(parents=True, exist_ok=True)
+        SweepConfig(*LONG_SWEEP, longer_config(parts.config, flags.FLAGS.front_factor))
+        output = made_folder(flags.FLAGS.output, "output")
     runs = []
     for seed in range(parts.config.seed, parts.config.seed + flags.FLAGS.seeds):
         for variant in variants:

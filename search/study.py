@@ -21,6 +21,10 @@ FIXED_EXPONENTS = (-0.03, -0.07, -0.15, -0.3)
 FIVE_EXPONENTS = (-0.023, -0.051, -0.115, -0.26, -0.58)
 
 
+# The sweep whose front others are measured against.
+LONG_SWEEP = ("exponents", EXPONENTS)
+
+
 @dataclasses.dataclass(frozen=True)
 class Variant:
     """One of the things that a study sets side by side.
@@ -137,18 +141,23 @@ def long_front(parts: Parts, config: SearchConfig, factor: int) -> Run:
 
     By evolution, which costs little; its seed is none of the runs'.
     """
-    longer = dataclasses.replace(
+    longer = longer_config(config, factor)
+    variant = Variant(
+        f"front of {longer.max_trials:,} networks",
+        named_reward("soft", config.reward.target_latency_ms),
+        LONG_SWEEP,
+    )
+    return run(variant, parts, longer)
+
+
+def longer_config(config: SearchConfig, factor: int) -> SearchConfig:
+    """The search of `long_front`."""
+    return dataclasses.replace(
         config,
         algorithm="evolution",
         max_trials=factor * config.max_trials,
         seed=(config.seed + 2**30) % 2**31,
     )
-    variant = Variant(
-        f"front of {longer.max_trials:,} networks",
-        named_reward("soft", config.reward.target_latency_ms),
-        ("exponents", EXPONENTS),
-    )
-    return run(variant, parts, longer)
 
 
 def _sweep(

@@ -183,6 +183,11 @@ def fit(train: Networks, test: Networks, num_choices: Sequence[int], data: str =
     )
 
 
+def has_tokens_of(space: SearchSpace) -> bool:
+    """Whether a surrogate reads the space's tokens, not only its networks."""
+    return space.decisions == accel_nasbench_space().decisions
+
+
 def first_places(num_choices: Sequence[int]) -> np.ndarray:
     """Where in the one-hot vector each decision's choices begin, int [T]."""
     return np.cumsum([0, *num_choices[:-1]])

@@ -15,6 +15,16 @@ class SettingsMismatch(ValueError):
     """The folder holds a search that the present settings do not continue."""
 
 
+def made_folder(path: str | Path, name: str) -> Path:
+    """A folder, made where it is missing; ValueError, with the flag's name, where it is a file."""
+    path = Path(path)
+    for folder in (path, *path.parents):
+        if folder.exists() and not folder.is_dir():
+            raise ValueError(f"{name} {path} cannot be a folder: {folder} is a file")
+    path.mkdir(parents=True, exist_ok=True)
+    return path
+
+
 class Workdir:
     """A folder that one search at a time writes to.
 
@@ -30,11 +40,7 @@ class Workdir:
     """
 
     def __init__(self, path: str | Path):
-        self.path = Path(path)
-        for folder in (self.path, *self.path.parents):
-            if folder.exists() and not folder.is_dir():
-                raise ValueError(f"workdir {self.path} cannot be a folder: {folder} is a file")
-        self.path.mkdir(parents=True, exist_ok=True)
+        self.path = made_folder(path, "workdir")
         # The kernel lets go of the lock when its holder dies, however it dies.
         self._lock = open(self.path / "lock", "a+")  # noqa: SIM115, held as long as we live
         try:
@@ -95,17 +101,22 @@ def check_settings(store: TrialStore, settings: dict) -> None:
     if kept is None:
         store.save_settings({"settings": settings})
         return
-    old, new = flatten(kept), flatten(settings)
-    names = [name for name in old | new if old.get(name) != new.get(name)]
-    if names:
-        told = "; ".join(
-            f"{name} is {_brief(old.get(name))} there, {_brief(new.get(name))} now"
-            for name in names[:5]
-        )
+    told = differences(kept, settings)
+    if told:
         raise SettingsMismatch(
-            f"{store.path} holds a search of other settings: {told}; "
+            f"{store.path} holds a search of other settings: {'; '.join(told[:5])}; "
             "choose another --workdir or the same settings"
         )
+
+
+def differences(kept: dict, wanted: dict) -> list[str]:
+    """What differs between settings, nested and JSON-able, in words."""
+    old, new = flatten(kept), flatten(wanted)
+    return [
+        f"{name} is {_brief(old.get(name))} there, {_brief(new.get(name))} now"
+        for name in old | new
+        if old.get(name) != new.get(name)
+    ]
 
 
 def _plain(value):

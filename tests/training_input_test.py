@@ -55,10 +55,11 @@ def test_a_folder_is_counted_and_its_labels_start_at_zero(folder):
 
 def test_a_cached_epoch_has_every_image_once_in_another_order(folder):
     images = _data(folder, use_cache=True).train_images(Shard(), seed=1)
-    labels = [int(label) for _, label in images.take(30)]
-    epochs = [labels[:10], labels[10:20], labels[20:]]
-    assert all(sorted(epoch) == [*range(10)] for epoch in epochs)
-    assert epochs[0] != epochs[1] != epochs[2]
+    labels = [int(label) for _, label in images.take(300)]
+    # Threads decode, so an image may slip over an epoch's edge: 30 epochs have each 29 to 31 times,
+    # where drawing anew each time would have it 30 +- 5 times.
+    assert all(29 <= labels.count(label) <= 31 for label in range(10))
+    assert labels[:10] != labels[10:20] != labels[20:30]
 
 
 def test_images_come_without_end_where_nothing_is_cached(folder):
