@@ -65,6 +65,10 @@ def plan() -> Plan:
       ValueError: for a flag whose value is unknown or out of range, or data that cannot be read.
     """
     values = flags.FLAGS
+    if values["algorithm"].present:
+        raise ValueError(
+            f"--algorithm={values.algorithm} is of search.main, here --algorithms names them"
+        )
     variants = tuple(dict.fromkeys(name.strip() for name in values.algorithms))
     if not variants:
         raise ValueError(f"--algorithms names none, known are {', '.join(VARIANTS)}")

@@ -40,7 +40,7 @@ def summary_header(findings: Findings) -> list[str]:
         header.append("chosen")
     if findings.optimum:
         header.append("at optimum")
-    return [*header, "different", "CPU-s"]
+    return [*header, "different", "CPU-s/1,000"]
 
 
 def summary_rows(findings: Findings) -> list[list[str]]:

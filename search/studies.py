@@ -64,7 +64,8 @@ def main() -> None:
     with usage_errors():
         for name in ("study", "output"):
             if not flags.FLAGS[name].value:
-                raise ValueError(f"--{name} is missing")
+                allowed = f", it is one of {', '.join(STUDIES)}" if name == "study" else ""
+                raise ValueError(f"--{name} is missing{allowed}")
         for name in ("seeds", "front_factor"):
             if flags.FLAGS[name].value < 1:
                 raise ValueError(f"--{name}={flags.FLAGS[name].value} must be 1 or more")
@@ -73,6 +74,11 @@ def main() -> None:
                 raise ValueError(
                     f"--{name}={flags.FLAGS[name].value} is of search.main, a study sets it itself"
                 )
+        if search_flags.ACCURACY.value != _DEFAULTS["accuracy"]:
+            raise ValueError(
+                f"--accuracy={search_flags.ACCURACY.value}: the studies are of published networks, "
+                "--accuracy=surrogate"
+            )
         parts = Parts()
         name, reference = flags.FLAGS.study, sweep_flags.reference_point() or _REFERENCE
         variants = STUDIES[name](parts.config.reward.target_latency_ms)
@@ -87,6 +93,7 @@ def main() -> None:
                 SweepConfig(*variant.sweep, parts.config)
         SweepConfig(*LONG_SWEEP, longer_config(parts.config, flags.FLAGS.front_factor))
         output = made_folder(flags.FLAGS.output, "output")
+    print("\n".join(parts.notes) + "\nA study that is stopped starts over.\n", flush=True)
     runs = []
     for seed in range(parts.config.seed, parts.config.seed + flags.FLAGS.seeds):
         for variant in variants:
@@ -106,7 +113,7 @@ def main() -> None:
     for row in study.summaries:
         print(
             f"{row.name:36}  {row.share:.4f} +- {row.deviation:.4f} of the front's hypervolume  "
-            f"{row.cpu_seconds:.1f} CPU-s"
+            f"{row.cpu_seconds:.1f} CPU-s a run"
         )
     print(f"  page   {page}\n  table  {table}")
 

@@ -62,7 +62,7 @@ def run_sweep(parts: Parts, sweep: Sweep, reference: ReferencePoint | None) -> N
     print(f"  report     {report}")
     if nothing_left:
         print(
-            f"Nothing was left to do: all {sweep.config.search.max_trials} trials were there. "
+            f"Nothing was left to do: all {len(sweep.trials())} trials were there. "
             "--max_trials raises it."
         )
 

@@ -125,6 +125,7 @@ def test_a_comparison_that_was_stopped_goes_on(arguments, tmp_path):
     [
         ("--algorithms=ppo,sgd", "unknown algorithm 'sgd', known are ppo, paper_ppo"),
         ("--seeds=1", "--seeds is 1, must be 2 or more"),
+        ("--algorithm=random", "--algorithm=random is of search.main, here --algorithms"),
         ("--accuracy_noise=-1", "--accuracy_noise is -1.0, must be 0 or more"),
         ("--num_processes=0", "--num_processes is 0, must be 1 or more"),
         ("--output=", "--output is missing"),

@@ -113,7 +113,14 @@ def test_a_row_of_figures_by_hand():
     base = findings()
     only = Findings(**{**vars(base), "summaries": summaries, "trials": 100, "verdicts": {}})
     only = Findings(**{**vars(only), "optimum": Optimum((0,), 0.7, 0.7, 60.0, 1)})
-    assert summary_header(only) == ["algorithm", "100", "sd", "at optimum", "different", "CPU-s"]
+    assert summary_header(only) == [
+        "algorithm",
+        "100",
+        "sd",
+        "at optimum",
+        "different",
+        "CPU-s/1,000",
+    ]
     # Mean of .5 and .7; their sample deviation is .2 / sqrt(2); 1 s for 100 is 10 s for 1,000.
     assert summary_rows(only) == [["random", "0.6000", "0.1414", "1 of 2", "75 %", "10.0"]]
     assert csv_of_runs(only).splitlines()[5] == "random,0,100,0.5,0.5,75,1.000"

@@ -284,3 +284,16 @@ def test_surrogate_s_winner_is_proven(tmp_path):
     assert re.search(r"The best network lands at \S+ ms and \S+ % for every target", said)
     assert "that is proven: no network of the space has a higher one" in said
     assert_stands_alone(output.read_text(encoding="utf-8"))
+
+
+@pytest.mark.skipif(not NASBENCH.is_dir(), reason=f"no checkout of Accel-NASBench in {NASBENCH}")
+def test_a_space_that_the_surrogate_s_tokens_do_not_fit_is_priced_all_the_same(tmp_path):
+    done = run_command(
+        "--flagfile=flags/surrogate.flags",
+        f"--surrogate_data={NASBENCH}",
+        "--search_space=accel_nasbench_cell",
+        "--preview_networks=50",
+        f"--output={tmp_path / 'preview.html'}",
+    )
+    assert (done.returncode, done.stderr) == (0, "")
+    assert "50 random networks meet the target of 60 ms" in " ".join(done.stdout.split())

@@ -96,6 +96,10 @@ def test_a_study_leaves_a_page_with_pictures_and_a_row_per_variant_and_seed(stud
         (["--study=rewards", "--search_space=accel_nasbench_cell"], "the studies are of the space"),
         (["--study=targets", "--max_trials=50"], "a sweep of 5 searches with batches of 20"),
         (["--study=rewards", "--sweep=exponents"], "--sweep=exponents is of search.main"),
+        (["--study=rewards", "--alpha=-0.5"], "--alpha=-0.5 is of search.main, a study sets it"),
+        (["--study=rewards", "--accuracy=proxy"], "the studies are of published networks"),
+        (["--study=rewards", "--max_trials=40", "--front_factor=1"], "max_trials is 40, a sweep"),
+        (["--study=rewards", "--output=/dev/null"], "/dev/null is a file"),
     ],
 )
 def test_mistakes_are_one_line_and_exit_2(arguments, told, data, tmp_path):

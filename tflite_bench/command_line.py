@@ -56,10 +56,11 @@ def run(main: Callable[[], int | None], argv: list[str] | None = None) -> None:
     # people came to read; what really fails comes as an exception.
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
     python_logging.getLogger("tensorflow").setLevel(python_logging.ERROR)
-    if _HELP.intersection(argv[1:]):
-        _print_help(argv[0], everything=bool({"--helpfull", "-helpfull"} & set(argv)))
-        sys.exit(0)
     try:
+        if _HELP.intersection(argv[1:]):
+            _print_help(argv[0], everything=bool({"--helpfull", "-helpfull"} & set(argv)))
+            sys.stdout.flush()
+            sys.exit(0)
         rest = flags.FLAGS(argv)[1:]
         if rest:
             raise UsageError(f"unexpected argument {rest[0]!r}, options are written --name=value")
