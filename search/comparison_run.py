@@ -4,6 +4,7 @@ import concurrent.futures
 import dataclasses
 import logging
 import multiprocessing
+import os
 import signal
 from collections.abc import Callable, Iterator, Sequence
 
@@ -134,6 +135,9 @@ class Comparison:
             for variant, seed in missing:
                 yield _run(self._plan, variant, seed)
             return
+        # Linear algebra on several threads in each of several processes is slower than on one: they
+        # wait for each other, busily. The libraries read this when a worker loads them.
+        os.environ.setdefault("OMP_NUM_THREADS", "1")
         # Started anew rather than forked: TensorFlow does not live through a fork.
         with concurrent.futures.ProcessPoolExecutor(
             min(num_processes, len(missing)),
