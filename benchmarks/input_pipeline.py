@@ -91,7 +91,8 @@ def ours(*, training: bool):
     """(position, record) -> (image, label), as `mnasnet.train` has it."""
     import tensorflow as tf
 
-    from mnasnet import imagenet, preprocessing
+    from mnasnet import preprocessing
+    from mnasnet.data import imagenet
 
     def mapping(position, record):
         jpeg, label = imagenet.parse(record)

@@ -16,9 +16,9 @@ from collections.abc import Callable
 
 import numpy as np
 
-from search.algorithms import PPO, Algorithm, RandomSearch
-from search.evolution import Evolution
 from search.hyperparameters import PAPER_CONTROLLER, PAPER_PPO, ControllerConfig, PPOConfig
+from search.learning.algorithms import PPO, Algorithm, RandomSearch
+from search.learning.evolution import Evolution
 from search.search_space import Decision, SearchSpace
 
 CHECKPOINTS = (100, 200)

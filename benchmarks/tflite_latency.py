@@ -35,10 +35,10 @@ def measure(kind: str, pairs: int) -> tuple[float, float, float]:
     import tf_keras
 
     from mnasnet.architectures import get_architecture
-    from mnasnet.export_images import synthetic_images
+    from mnasnet.exporting.images import synthetic_images
+    from mnasnet.exporting.tflite_classifier import normalize
+    from mnasnet.exporting.tflite_export import TFLiteConfig, export_tflite
     from mnasnet.model import build_model
-    from mnasnet.tflite_classifier import normalize
-    from mnasnet.tflite_export import TFLiteConfig, export_tflite
 
     tf_keras.utils.set_random_seed(0)
     model = build_model(get_architecture(_MODEL))

@@ -57,11 +57,11 @@ def our_steps(image_size: int, batch_size: int, num_classes: int, steps: int):
     """A function that takes some steps of our training."""
     import tensorflow as tf
 
-    from mnasnet.trained_network import TrainedNetwork
-    from mnasnet.training import architecture_of
-    from mnasnet.training_config import TrainingConfig
-    from mnasnet.training_data import NullData
-    from mnasnet.training_task import TrainingTask
+    from mnasnet.training.config import TrainingConfig
+    from mnasnet.training.images import NullData
+    from mnasnet.training.run import architecture_of
+    from mnasnet.training.task import TrainingTask
+    from mnasnet.training.trained_network import TrainedNetwork
 
     config = TrainingConfig(
         model_name="mnasnet-a1",

@@ -9,14 +9,14 @@ import os
 import tf_keras
 from absl import logging
 
-from mnasnet.checkpoint_files import (
+from mnasnet.checkpoints.files import (
     CheckpointError,
     CheckpointFile,
     find_checkpoint,
     leaf_name,
     open_checkpoint,
 )
-from mnasnet.checkpoint_names import EMA_SUFFIX, Place, read_names, write_names
+from mnasnet.checkpoints.names import EMA_SUFFIX, Place, read_names, write_names
 
 # A checkpoint of another model differs in hundreds of names; so many tell which it is.
 _NAMES_SHOWN = 12

@@ -13,7 +13,7 @@ import sys
 
 from absl import flags
 
-from mnasnet.checkpoint_flags import CHECKPOINT, USE_EMA, model_from_flags
+from mnasnet.checkpoints.flags import CHECKPOINT, USE_EMA, model_from_flags
 from tflite_bench import command_line
 from tflite_bench.text_table import print_table
 
@@ -77,7 +77,7 @@ def _check_flags() -> None:
 
 
 def _classifiers() -> list:
-    from mnasnet import evaluate_classifiers
+    from mnasnet.evaluating import classifiers as evaluate_classifiers
 
     found = []
     if CHECKPOINT.value:
@@ -85,7 +85,7 @@ def _classifiers() -> list:
         averaged = trained.loaded.averages > 0
         name = f"{trained.architecture.name} {'averages' if averaged else 'weights'}"
         if _COMPARE.value:
-            from mnasnet.export_images import load_images
+            from mnasnet.exporting.images import load_images
 
             photos = load_images(
                 _CALIBRATE_ON.value or _DATA_DIR.value,
@@ -109,8 +109,8 @@ def _raw(trained, averaged: bool):
         return
     import tf_keras
 
-    from mnasnet import evaluate_classifiers
     from mnasnet.checkpoint import load_checkpoint
+    from mnasnet.evaluating import classifiers as evaluate_classifiers
 
     raw = tf_keras.models.clone_model(trained.model)
     load_checkpoint(raw, CHECKPOINT.value, use_ema=False)
@@ -118,15 +118,15 @@ def _raw(trained, averaged: bool):
 
 
 def _check_images() -> None:
-    from mnasnet.export_images import read_jpeg
+    from mnasnet.exporting.images import read_jpeg
 
     for path in _IMAGE.value:
         read_jpeg(path)
 
 
 def _print_top_5(classifier) -> None:
-    from mnasnet.class_names import class_names
-    from mnasnet.export_images import read_jpeg
+    from mnasnet.data.class_names import class_names
+    from mnasnet.exporting.images import read_jpeg
 
     with command_line.usage_errors():
         names = class_names(classifier.num_classes, _CLASS_NAMES.value)
@@ -144,7 +144,7 @@ def _print_top_5(classifier) -> None:
 def _evaluate(classifiers: list) -> None:
     import tensorflow as tf
 
-    from mnasnet.evaluate_images import ValidationImages, evaluate
+    from mnasnet.evaluating.top_k import ValidationImages, evaluate
 
     with command_line.usage_errors():
         images = ValidationImages(_DATA_DIR.value, classifiers[0].num_classes, _NUM_IMAGES.value)

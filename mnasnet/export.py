@@ -13,8 +13,8 @@ import os
 from absl import flags
 
 from mnasnet.block_args import encode
-from mnasnet.checkpoint_flags import TrainedModel, model_from_flags
-from mnasnet.export_flags import EXPORT_DIR, export_config, representative_images
+from mnasnet.checkpoints.flags import TrainedModel, model_from_flags
+from mnasnet.exporting.flags import EXPORT_DIR, export_config, representative_images
 from tflite_bench import command_line
 
 _LABELS = flags.DEFINE_string(
@@ -55,8 +55,8 @@ def export(trained: TrainedModel, directory: str, config, representative, labels
     Raises:
       command_line.SurroundingsError: where a file could not be written or was not kept.
     """
-    from mnasnet.export_files import ExportError, export_model
-    from mnasnet.export_images import synthetic_images
+    from mnasnet.exporting.files import ExportError, export_model
+    from mnasnet.exporting.images import synthetic_images
     from tflite_bench.convert import ConversionError
 
     size = trained.model.input_shape[1]
@@ -89,7 +89,7 @@ def main() -> None:
             raise ValueError("no folder given: name one with --export_dir")
         config = export_config()
         trained = model_from_flags()
-        from mnasnet.class_names import class_names
+        from mnasnet.data.class_names import class_names
 
         labels = class_names(trained.model.output_shape[-1], _LABELS.value)
         representative = representative_images(trained.model.input_shape[1])

@@ -19,7 +19,7 @@ from official.vision.tasks import image_classification as classification_task
 from mnasnet import losses, recipe
 from mnasnet.architectures import from_blocks, get_architecture
 from mnasnet.model import build_model, endpoints
-from mnasnet.training_optimizer import MovingAverages, RMSPropFromOne
+from mnasnet.training.optimizer import MovingAverages, RMSPropFromOne
 
 HEAD = "head"
 _LEVELS = (2, 3, 4, 5)

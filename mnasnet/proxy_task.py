@@ -13,9 +13,9 @@ from tensorflow.python.framework import ops as tf_ops
 
 from mnasnet import block_args, losses, model, proxy_config
 from mnasnet.architectures import Architecture
-from mnasnet.image_dataset import PADDING_LABEL, DataError, ImageDataset
+from mnasnet.data.image_dataset import PADDING_LABEL, DataError, ImageDataset
 from mnasnet.proxy_config import ProxyConfig
-from mnasnet.rmsprop import RMSProp
+from mnasnet.training.rmsprop import RMSProp
 
 _STEPS_PER_CHECK = 50
 

@@ -1,7 +1,7 @@
 """How the official code trains a network: the numbers and the learning rate.
 
-`mnasnet.losses` and `mnasnet.rmsprop` are the rest of it. The proxy task of a search takes all but
-the schedule, which is made for 350 epochs (`mnasnet.proxy_config` has its own).
+`mnasnet.losses` and `mnasnet.training.rmsprop` are the rest of it. The proxy task of a search takes
+all but the schedule, which is made for 350 epochs (`mnasnet.proxy_config` has its own).
 """
 
 import numpy as np

@@ -15,8 +15,8 @@ import os
 
 from absl import flags
 
-from mnasnet import train_flags
-from mnasnet.training_config import TrainingConfig
+from mnasnet.training import flags as train_flags
+from mnasnet.training.config import TrainingConfig
 from tflite_bench import command_line
 
 
@@ -34,7 +34,7 @@ def main() -> int | None:
         _export(model_dir, export_dir)
         return None
     if values.top_k is not None:
-        from mnasnet import train_best
+        from mnasnet.training import best as train_best
 
         with command_line.usage_errors():
             if mode != "train_and_eval":
@@ -49,7 +49,7 @@ def main() -> int | None:
 
 
 def _config(mode: str, model_dir: str) -> TrainingConfig:
-    from mnasnet import training_folder
+    from mnasnet.training import folder as training_folder
 
     config = train_flags.settings_from_flags()
     if config.model_name is not None or config.blocks is not None:
@@ -67,7 +67,7 @@ def _config(mode: str, model_dir: str) -> TrainingConfig:
 
 def _run(config: TrainingConfig, model_dir: str, mode: str) -> None:
     with command_line.usage_errors():
-        from mnasnet.training import Training
+        from mnasnet.training.run import Training
 
         training = Training(config, model_dir, mode)
     print(training.summary, flush=True)
@@ -91,7 +91,7 @@ class _failures:
             return
         import tensorflow as tf
 
-        from mnasnet.training_engine import TrainingDiverged
+        from mnasnet.training.engine import TrainingDiverged
 
         gone = (
             tf.errors.DataLossError,
@@ -107,14 +107,14 @@ class _failures:
 
 def _export(model_dir: str, export_dir: str) -> None:
     """SavedModel and TFLite files of the newest checkpoint of a training."""
-    from mnasnet import export_flags
+    from mnasnet.exporting import flags as export_flags
 
     values = flags.FLAGS
     with command_line.usage_errors():
         from mnasnet.checkpoint import load_checkpoint
-        from mnasnet.checkpoint_flags import TrainedModel
-        from mnasnet.trained_network import load_network
-        from mnasnet.training import newest_checkpoint
+        from mnasnet.checkpoints.flags import TrainedModel
+        from mnasnet.training.run import newest_checkpoint
+        from mnasnet.training.trained_network import load_network
 
         config = export_flags.export_config()
         if not values.post_quantize:
@@ -127,7 +127,7 @@ def _export(model_dir: str, export_dir: str) -> None:
         )
         representative = export_flags.representative_images(network.image_size)
         from mnasnet import export
-        from mnasnet.class_names import class_names
+        from mnasnet.data.class_names import class_names
 
         labels = class_names(network.num_classes, None)
         os.makedirs(export_dir, exist_ok=True)

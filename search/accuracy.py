@@ -4,7 +4,7 @@ import dataclasses
 from collections.abc import Callable
 
 from mnasnet.architectures import Architecture
-from mnasnet.image_dataset import ImageDataset
+from mnasnet.data.image_dataset import ImageDataset
 from mnasnet.proxy_config import ProxyConfig
 from search.evaluators import Evaluation, Infeasible, Network
 

@@ -11,9 +11,9 @@ import sys
 
 from absl import flags
 
-from search import compare_flags
-from search.comparison_run import Comparison
-from search.comparison_tables import csv_of_runs, table_of_summaries, table_of_verdicts
+from search.comparison import flags as compare_flags
+from search.comparison.comparison import Comparison
+from search.comparison.tables import csv_of_runs, table_of_summaries, table_of_verdicts
 from search.quantities import counted
 from search.reporting.comparison_page import comparison_page
 from search.tables import write_atomically

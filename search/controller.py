@@ -4,12 +4,12 @@ import numpy as np
 import tensorflow as tf
 
 from search.hyperparameters import PAPER_CONTROLLER, ControllerConfig
-from search.policy import LSTMPolicy, entropy
-from search.proposals import best_starts, walk
-from search.reward_model import RewardModel
-from search.sample_batch import SampleBatch
+from search.learning.policy import LSTMPolicy, entropy
+from search.learning.proposals import best_starts, walk
+from search.learning.reward_model import RewardModel
+from search.learning.sample_batch import SampleBatch
+from search.learning.trial_memory import TrialMemory
 from search.search_space import SearchSpace
-from search.trial_memory import TrialMemory
 
 __all__ = ["PAPER_CONTROLLER", "Controller", "ControllerConfig", "SampleBatch", "padded_size"]
 
@@ -23,7 +23,8 @@ class Controller:
 
     Differs from NASNet's, whose proposals are the LSTM's own samples: the controller remembers the
     trials it was told of, so as not to propose them again, and learns a model of their rewards,
-    under which samples and the best networks known are bettered by walks (search/proposals.py).
+    under which samples and the best networks known are bettered by walks
+    (`search.learning.proposals`).
     With PAPER_CONTROLLER it does neither.
 
     Args:
@@ -90,7 +91,7 @@ class Controller:
             self.reward_model.fit(self.memory.tokens, self.memory.rewards)
 
     def _searched(self, n):
-        """New networks that may be the best, n of them or fewer, found by search.proposals."""
+        """New networks that may be the best, n or fewer, found by `search.learning.proposals`."""
         pool = self.draw(self.config.candidates)
         rng = np.random.default_rng([self.seed, self._draws])
         functions = self.reward_model.draw(n, rng, self.config.boldness)

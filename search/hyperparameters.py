@@ -16,7 +16,7 @@ class ControllerConfig:
       resampling_tries: how often more networks are drawn when too few of them are new; 0 proposes
         known ones again.
       candidates: how many networks the policy draws for a batch, from the best of which walks begin
-        (search/proposals.py); 0 does without a reward model.
+        (search/learning/proposals.py); 0 does without a reward model.
       local_share: of the walks, in [0, 1], that begin at the best networks known instead.
       walk_steps: how many decisions a walk changes at most; 0 proposes where they begin.
       boldness: how far the rewards that walks go by stray from the model's mean, 1 as far as its

@@ -7,9 +7,9 @@ from typing import Protocol
 
 import numpy as np
 
-from search.algorithms import ALGORITHMS
 from search.evaluators import AccuracyEvaluator, Evaluator, LatencyEvaluator, Network
 from search.hyperparameters import ControllerConfig, EvolutionConfig, PPOConfig
+from search.learning.algorithms import ALGORITHMS
 from search.reward import RewardConfig
 from search.search_space import SearchSpace
 from search.tally import Tally
@@ -26,7 +26,7 @@ class SearchConfig:
       max_trials: samples in all, repeats included; may be raised later to go on.
       batch_size: samples per update of the controller.
       seed: of everything random in the algorithm.
-      algorithm: a key of `search.algorithms.ALGORITHMS`.
+      algorithm: a key of `search.learning.algorithms.ALGORITHMS`.
       max_latency_ms: slower networks are infeasible and are not trained; None for no limit.
       controller: of algorithm 'ppo'; 'reinforce' takes units and uniform_mixture from it.
       ppo: of algorithm 'ppo'; 'reinforce' takes learning_rate and baseline_decay from it.

@@ -15,9 +15,9 @@ import sqlite3
 import sys
 from collections.abc import Iterator
 
-from mnasnet.image_dataset import DataError
+from mnasnet.data.image_dataset import DataError
 from mnasnet.latency_estimate import UnknownOperation
-from search import search_flags, sweep_flags
+from search import search_flags
 from search.evaluators import Infeasible
 from search.loop import SearchResult, run_search, search_settings
 from search.parts import Parts, this_command
@@ -25,8 +25,9 @@ from search.progress import Progress
 from search.quantities import magnitude, milliseconds, percent
 from search.recorder import Recorder
 from search.report import write_report
-from search.sweep import SweepConfig
-from search.sweep_run import open_sweep, run_sweep
+from search.sweeping import flags as sweep_flags
+from search.sweeping.run import open_sweep, run_sweep
+from search.sweeping.sweep import SweepConfig
 from search.tables import write_atomically
 from search.tensorboard import Scalars
 from search.winner import export_best

@@ -12,13 +12,13 @@ from absl import flags
 
 from mnasnet import block_args
 from mnasnet.architectures import Architecture
-from mnasnet.datasets import load_dataset
+from mnasnet.data.datasets import load_dataset
 from mnasnet.stats import count
 from search import search_flags
 from search.accuracy import ProxyAccuracy
 from search.evaluators import Evaluator, Network
 from search.latency import make_latency
-from search.surrogate import Surrogate, SurrogateAccuracy, load_surrogate
+from search.surrogate.regression import Surrogate, SurrogateAccuracy, load_surrogate
 from search.trials import Measured
 from tflite_bench.host import cpu_model
 

@@ -10,8 +10,8 @@ import tf_keras
 
 from search.controller import Controller, SampleBatch, padded_size
 from search.hyperparameters import PAPER_PPO, PPOConfig
-from search.policy import entropy
-from search.reward_model import normal_scores
+from search.learning.policy import entropy
+from search.learning.reward_model import normal_scores
 
 __all__ = [
     "PAPER_PPO",

@@ -15,20 +15,20 @@ from rich.console import Console
 
 from mnasnet.architectures import get_architecture
 from search import search_flags
-from search.preview_parts import (
+from search.previewing.maker import (
     PreviewConfig,
     SpacePricer,
     explore,
     num_classes_of,
     published_marks,
 )
+from search.previewing.reward_preview import Preview, rewards_beside
 from search.quantities import magnitude
 from search.reporting import preview_words as words
 from search.reporting.preview_page import preview_page
 from search.reporting.preview_warnings import warnings
-from search.reward_preview import Preview, rewards_beside
 from search.search_space import SearchSpace
-from search.surrogate import Surrogate, SurrogateAccuracy, has_tokens_of, load_surrogate
+from search.surrogate.regression import Surrogate, SurrogateAccuracy, has_tokens_of, load_surrogate
 from search.tables import write_atomically
 from tflite_bench import command_line
 from tflite_bench.command_line import UsageError, usage_errors

@@ -6,7 +6,6 @@ from absl import flags
 
 from mnasnet.architectures import ARCHITECTURES, Architecture, get_architecture
 from mnasnet.proxy_config import ProxyConfig
-from search.algorithms import ALGORITHMS
 from search.hyperparameters import (
     PAPER_CONTROLLER,
     PAPER_EVOLUTION,
@@ -16,6 +15,7 @@ from search.hyperparameters import (
     PPOConfig,
 )
 from search.latency import KINDS, LatencyConfig
+from search.learning.algorithms import ALGORITHMS
 from search.loop import SearchConfig
 from search.reward import NAMED, named_reward
 from search.search_space import SPACES, SearchSpace, get_space
@@ -51,7 +51,7 @@ DATASET = flags.DEFINE_string(
     "dataset",
     "digits",
     "digits (no download), imagenet (TFRecords), the name of a data set that TFDS has prepared in "
-    "--data_dir, or a module of yours (see mnasnet/datasets.py)",
+    "--data_dir, or a module of yours (see mnasnet/data/datasets.py)",
 )
 DATA_DIR = flags.DEFINE_string("data_dir", None, "folder of the data set")
 VALIDATION_IMAGES = flags.DEFINE_integer(

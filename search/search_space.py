@@ -1,15 +1,15 @@
 """Search spaces: what may be decided, and which network each set of decisions means.
 
-The spaces by name. `search.decisions` says what a space is; each space has a module of its own.
+The spaces by name. `search.spaces.decisions` says what a space is; each has a module of its own.
 """
 
 from collections.abc import Callable
 
 from mnasnet.architectures import Architecture, get_architecture
-from search.accel_nasbench import accel_nasbench_space
-from search.cell_space import accel_nasbench_cell_space
-from search.decisions import Decision, Network, SearchSpace
-from search.mnasnet_space import mnasnet_space
+from search.spaces.accel_nasbench import accel_nasbench_space
+from search.spaces.cell_space import accel_nasbench_cell_space
+from search.spaces.decisions import Decision, Network, SearchSpace
+from search.spaces.mnasnet_space import mnasnet_space
 
 __all__ = ["SPACES", "Decision", "Network", "SearchSpace", "get_space", "mnasnet_space"]
 

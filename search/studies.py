@@ -13,12 +13,13 @@ import io
 
 from absl import flags
 
-from search import search_flags, sweep_flags
+from search import search_flags
 from search.front import ReferencePoint
 from search.parts import Parts
 from search.reporting.study_page import Study, study_page
-from search.study import LONG_SWEEP, STUDIES, Run, long_front, longer_config, run
-from search.sweep import SweepConfig
+from search.sweeping import flags as sweep_flags
+from search.sweeping.study import LONG_SWEEP, STUDIES, Run, long_front, longer_config, run
+from search.sweeping.sweep import SweepConfig
 from search.tables import write_atomically
 from search.workdir import made_folder
 from tflite_bench import command_line

@@ -7,7 +7,7 @@ import made_up_nasbench as made_up
 import numpy as np
 import pytest
 
-from search.accel_nasbench_data import fingerprint, read_splits
+from search.surrogate.accel_nasbench_data import fingerprint, read_splits
 
 
 @pytest.fixture(scope="module")

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from ai_edge_litert.interpreter import Interpreter
 
-from mnasnet.datasets import load_dataset
+from mnasnet.data.datasets import load_dataset
 from mnasnet.model import build_model
 from mnasnet.proxy_config import ProxyConfig
 from mnasnet.proxy_task import ProxyTask

@@ -11,8 +11,8 @@ import pytest
 
 from mnasnet.architectures import from_blocks
 from mnasnet.stats import count
-from search.accel_nasbench_data import ARCHIVE
 from search.search_space import get_space
+from search.surrogate.accel_nasbench_data import ARCHIVE
 
 SPACE = get_space("accel_nasbench")
 SHARED = pathlib.Path(os.environ.get("MNASNET_SHARED", "../shared"))

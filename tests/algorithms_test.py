@@ -5,8 +5,8 @@ import made_up_nasbench as made_up
 import numpy as np
 import pytest
 
-from search.algorithms import Reinforce
 from search.hyperparameters import ControllerConfig, PPOConfig
+from search.learning.algorithms import Reinforce
 from search.search_space import Decision, SearchSpace
 
 pytestmark = pytest.mark.tensorflow

@@ -1,4 +1,4 @@
-"""Tests of search.cell_space."""
+"""Tests of search.spaces.cell_space."""
 
 import itertools
 

@@ -3,7 +3,7 @@ import pathlib
 
 import pytest
 
-from mnasnet.checkpoint_names import Place, read_names, write_names
+from mnasnet.checkpoints.names import Place, read_names, write_names
 
 _TESTDATA = pathlib.Path(__file__).parent / "testdata"
 _EMA = "/ExponentialMovingAverage"

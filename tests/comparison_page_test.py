@@ -4,11 +4,11 @@ import html.parser
 
 import numpy as np
 
-from search.comparison import Run
-from search.comparison_run import Findings
-from search.comparison_statistics import Summary, verdicts
-from search.comparison_tables import csv_of_runs, p_value, summary_header, summary_rows, trials_text
-from search.optimum import Optimum
+from search.comparison.comparison import Findings
+from search.comparison.runs import Run
+from search.comparison.statistics import Summary, verdicts
+from search.comparison.tables import csv_of_runs, p_value, summary_header, summary_rows, trials_text
+from search.optimum.branch_and_bound import Optimum
 from search.reporting.comparison_page import comparison_page, power, sentence
 from search.reward import RewardConfig
 

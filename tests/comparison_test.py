@@ -4,16 +4,23 @@ import zlib
 import numpy as np
 import pytest
 
-from search.comparison import VARIANTS, NoisyAccuracy, Run, run, variant_config, variant_settings
-from search.comparison_run import known_optimum
-from search.comparison_statistics import (
+from search.comparison.comparison import known_optimum
+from search.comparison.runs import (
+    VARIANTS,
+    NoisyAccuracy,
+    Run,
+    run,
+    variant_config,
+    variant_settings,
+)
+from search.comparison.statistics import (
     Summary,
     checkpoints_of,
     holm,
     mann_whitney,
     verdicts,
 )
-from search.comparison_store import ComparisonStore
+from search.comparison.store import ComparisonStore
 from search.evaluators import Evaluation, Infeasible
 from search.hyperparameters import PAPER_CONTROLLER, PAPER_EVOLUTION, PAPER_PPO, PPOConfig
 from search.loop import SearchConfig

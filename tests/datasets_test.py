@@ -6,7 +6,7 @@ import textwrap
 import numpy as np
 import pytest
 
-from mnasnet.datasets import load_dataset
+from mnasnet.data.datasets import load_dataset
 
 pytestmark = pytest.mark.tensorflow
 
@@ -89,7 +89,7 @@ def test_a_module_of_one_s_own_is_a_data_set(own_module):
     name = own_module(
         """
         import numpy as np
-        from mnasnet.image_dataset import InMemoryDataset
+        from mnasnet.data.image_dataset import InMemoryDataset
 
         def load(*, data_dir, image_size, validation_images, seed):
             images = np.full((50, image_size, image_size, 3), 7, np.uint8)
@@ -108,7 +108,7 @@ def test_a_module_of_one_s_own_is_a_data_set(own_module):
     [
         ("import no_such_thing", "cannot be imported: No module named 'no_such_thing'"),
         ("x = 1", r"has no function load\(\)"),
-        ("def load(**arguments): return 3", "gives a int, must give a mnasnet.image_dataset"),
+        ("def load(**arguments): return 3", "gives a int, must give a mnasnet.data.image_dataset"),
     ],
 )
 def test_a_module_that_is_no_data_set_is_refused(own_module, source, message):
@@ -123,7 +123,8 @@ def test_a_module_that_is_not_there_is_refused():
 
 def test_a_module_with_images_of_another_size_is_refused(own_module):
     name = own_module(
-        "from mnasnet import digits\ndef load(**a): return digits.load(**a | {'image_size': 8})"
+        "from mnasnet.data import digits\n"
+        "def load(**a): return digits.load(**a | {'image_size': 8})"
     )
     with pytest.raises(ValueError, match="gives images of 8 px, 12 were asked for"):
         load_dataset(name, image_size=12)

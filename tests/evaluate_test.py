@@ -9,17 +9,18 @@ import tensorflow as tf
 from absl import flags
 from official_golden import Golden
 
-from mnasnet import evaluate, evaluate_classifiers
+from mnasnet import evaluate
 from mnasnet.architectures import ARCHITECTURES, from_blocks
 from mnasnet.checkpoint import load_checkpoint
-from mnasnet.checkpoint_flags import model_from_flags
-from mnasnet.class_names import class_names
-from mnasnet.evaluate_images import Accuracy, Classifier, ValidationImages
-from mnasnet.export_images import synthetic_images
+from mnasnet.checkpoints.flags import model_from_flags
+from mnasnet.data.class_names import class_names
+from mnasnet.evaluating import classifiers as evaluate_classifiers
+from mnasnet.evaluating.top_k import Accuracy, Classifier, ValidationImages
+from mnasnet.exporting.images import synthetic_images
+from mnasnet.exporting.saved_model import save
+from mnasnet.exporting.tflite_export import TFLiteConfig, export_tflite
 from mnasnet.model import build_model
-from mnasnet.saved_model import save
-from mnasnet.tflite_export import TFLiteConfig, export_tflite
-from mnasnet.trained_network import FILE_NAME, TrainedNetwork
+from mnasnet.training.trained_network import FILE_NAME, TrainedNetwork
 from tflite_bench import command_line
 
 pytestmark = pytest.mark.tensorflow

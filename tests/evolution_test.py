@@ -4,8 +4,8 @@ import sys
 import numpy as np
 import pytest
 
-from search.evolution import Evolution
 from search.hyperparameters import EvolutionConfig
+from search.learning.evolution import Evolution
 from search.loop import SearchConfig, run_search
 from search.reward import RewardConfig
 from search.search_space import Decision, SearchSpace
@@ -182,7 +182,8 @@ def test_a_search_by_evolution_resumes(tmp_path):
 
 def test_evolution_and_random_search_do_without_tensorflow():
     program = (
-        "import sys; from search.algorithms import ALGORITHMS; from search.search_space import *\n"
+        "import sys; from search.learning.algorithms import ALGORITHMS\n"
+        "from search.search_space import *\n"
         "space = get_space('mnasnet')\n"
         "for name in ('evolution', 'random'):\n"
         "    algorithm = ALGORITHMS[name](space)\n"

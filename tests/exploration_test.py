@@ -1,11 +1,11 @@
-"""Tests of search.exploration and search.latency_preview, on spaces of known ends."""
+"""Tests of search.sweeping.exploration and search.previewing.latencies, on spaces of known ends."""
 
 import numpy as np
 import pytest
 
-from search.exploration import Pool, climb, improved, neighbours
-from search.latency_preview import fit_scale, space_latencies, spread_out
+from search.previewing.latencies import fit_scale, space_latencies, spread_out
 from search.search_space import Decision, SearchSpace
+from search.sweeping.exploration import Pool, climb, improved, neighbours
 
 SPACE = SearchSpace([Decision(f"d{i}", (0, 1, 2)) for i in range(8)])
 

@@ -15,17 +15,19 @@ from absl import flags
 from ai_edge_litert.interpreter import Interpreter
 from official_golden import Golden
 
-from mnasnet import export, export_files, saved_model
+from mnasnet import export
 from mnasnet.architectures import ARCHITECTURES, from_blocks
 from mnasnet.checkpoint import load_checkpoint
-from mnasnet.checkpoint_files import open_checkpoint
-from mnasnet.checkpoint_identity import identify
-from mnasnet.export_files import ExportConfig, ExportError, export_model
-from mnasnet.export_images import load_images, synthetic_images
+from mnasnet.checkpoints.files import open_checkpoint
+from mnasnet.checkpoints.identity import identify
+from mnasnet.exporting import files as export_files
+from mnasnet.exporting import saved_model
+from mnasnet.exporting.files import ExportConfig, ExportError, export_model
+from mnasnet.exporting.images import load_images, synthetic_images
+from mnasnet.exporting.tflite_classifier import MEAN_RGB, STDDEV_RGB, TFLiteClassifier, normalize
+from mnasnet.exporting.tflite_export import TFLiteConfig, export_tflite
+from mnasnet.exporting.tflite_metadata import read_description
 from mnasnet.model import build_model
-from mnasnet.tflite_classifier import MEAN_RGB, STDDEV_RGB, TFLiteClassifier, normalize
-from mnasnet.tflite_export import TFLiteConfig, export_tflite
-from mnasnet.tflite_metadata import read_description
 from tflite_bench import command_line
 
 pytestmark = pytest.mark.tensorflow

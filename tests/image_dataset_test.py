@@ -1,7 +1,7 @@
 import numpy as np
 import pytest
 
-from mnasnet.image_dataset import InMemoryDataset, num_held_out, pad_batch, split_by_class
+from mnasnet.data.image_dataset import InMemoryDataset, num_held_out, pad_batch, split_by_class
 
 
 def _dataset(num_images=20, **arguments) -> InMemoryDataset:

@@ -2,8 +2,8 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from mnasnet.datasets import load_dataset
-from mnasnet.image_dataset import DataError
+from mnasnet.data.datasets import load_dataset
+from mnasnet.data.image_dataset import DataError
 
 pytestmark = pytest.mark.tensorflow
 

@@ -11,12 +11,12 @@ import sys
 import tensorflow as tf
 import tf_keras
 
-from mnasnet import strategies
-from mnasnet.trained_network import TrainedNetwork
-from mnasnet.training import Training, architecture_of
-from mnasnet.training_config import TrainingConfig
-from mnasnet.training_data import HeldOutData
-from mnasnet.training_task import TrainingTask
+from mnasnet.training import strategies
+from mnasnet.training.config import TrainingConfig
+from mnasnet.training.images import HeldOutData
+from mnasnet.training.run import Training, architecture_of
+from mnasnet.training.task import TrainingTask
+from mnasnet.training.trained_network import TrainedNetwork
 
 _CONFIG = {
     "blocks": ("r1_k3_s22_e3_i8_o8_se0.25_noskip", "r2_k3_s22_e3_i8_o16"),

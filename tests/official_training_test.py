@@ -12,7 +12,7 @@ import tensorflow as tf
 from mnasnet import losses
 from mnasnet.architectures import get_architecture
 from mnasnet.model import build_model
-from mnasnet.rmsprop import RMSProp
+from mnasnet.training.rmsprop import RMSProp
 
 pytestmark = pytest.mark.tensorflow
 

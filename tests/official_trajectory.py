@@ -13,10 +13,10 @@ import official_golden
 import tensorflow as tf
 
 from mnasnet.architectures import get_architecture
-from mnasnet.trained_network import TrainedNetwork
-from mnasnet.training_config import TrainingConfig
-from mnasnet.training_data import NullData
-from mnasnet.training_task import TrainingTask
+from mnasnet.training.config import TrainingConfig
+from mnasnet.training.images import NullData
+from mnasnet.training.task import TrainingTask
+from mnasnet.training.trained_network import TrainedNetwork
 
 _NOTHING = 1e-9  # of a momentum: what rounding leaves of a gradient that is zero
 

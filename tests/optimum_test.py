@@ -7,13 +7,13 @@ import numpy as np
 import pytest
 
 from mnasnet.stats import count
-from search.accel_nasbench import accel_nasbench_space
-from search.block_latency import BlockLatency, block_latency
 from search.latency import EstimatedLatency, LatencyConfig
-from search.optimum import find_optimum
+from search.optimum.block_latency import BlockLatency, block_latency
+from search.optimum.branch_and_bound import find_optimum
 from search.reward import RewardConfig, named_reward, reward
 from search.search_space import Decision, SearchSpace, get_space
-from search.surrogate import Surrogate, first_places, load_surrogate
+from search.spaces.accel_nasbench import accel_nasbench_space
+from search.surrogate.regression import Surrogate, first_places, load_surrogate
 
 DATA = pathlib.Path(os.environ.get("MNASNET_SHARED", "../shared")) / "data/accel_nasbench"
 

@@ -13,13 +13,13 @@ from html_pages import assert_stands_alone
 
 from search.evaluators import Evaluation, Infeasible
 from search.latency import LatencyConfig
-from search.latency_preview import SpaceLatencies, fit_scale
-from search.preview_parts import PreviewConfig, SpacePricer, num_classes_of, published_marks
+from search.previewing.latencies import SpaceLatencies, fit_scale
+from search.previewing.maker import PreviewConfig, SpacePricer, num_classes_of, published_marks
+from search.previewing.reward_preview import Mark, Preview, landings_by_target, rewards_beside
 from search.reporting import preview_words as words
 from search.reporting.preview_page import preview_page
 from search.reporting.preview_warnings import warnings
 from search.reward import RewardConfig, named_reward
-from search.reward_preview import Mark, Preview, landings_by_target, rewards_beside
 from search.search_space import get_space
 
 ROOT = Path(__file__).parent.parent

@@ -1,6 +1,6 @@
 import numpy as np
 
-from search.product_functions import ProductFunctions
+from search.learning.product_functions import ProductFunctions
 
 # Two functions of two decisions, of 2 and 3 choices, with two products:
 # f_0 = a + b, f_1 = 2 a - b, where a and b are the products of the factors below.

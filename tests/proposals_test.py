@@ -1,9 +1,9 @@
 import numpy as np
 import pytest
 
-from search.product_functions import ProductFunctions
-from search.proposals import best_starts, walk
-from search.trial_memory import TrialMemory
+from search.learning.product_functions import ProductFunctions
+from search.learning.proposals import best_starts, walk
+from search.learning.trial_memory import TrialMemory
 
 EFFECTS = np.array([0.0, 1, 2, 0, 10, 20, 0, 100, 200])  # of the choices of 3 decisions
 

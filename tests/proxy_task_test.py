@@ -9,8 +9,8 @@ import numpy as np
 import pytest
 
 from mnasnet.architectures import from_blocks
-from mnasnet.datasets import load_dataset
-from mnasnet.image_dataset import ImageDataset, InMemoryDataset
+from mnasnet.data.datasets import load_dataset
+from mnasnet.data.image_dataset import ImageDataset, InMemoryDataset
 from mnasnet.proxy_config import ProxyConfig
 from mnasnet.proxy_task import ProxyTask, TrainingDiverged
 

@@ -1,10 +1,9 @@
-"""Tests of search.reward_aim: prices and slopes by hand."""
+"""Tests of search.previewing.reward_aim: prices and slopes by hand."""
 
 import numpy as np
 import pytest
 
-from search.reward import RewardConfig, named_reward, reward
-from search.reward_aim import (
+from search.previewing.reward_aim import (
     Aim,
     accuracy_for,
     aim_of,
@@ -13,6 +12,7 @@ from search.reward_aim import (
     elasticity,
     slope_at,
 )
+from search.reward import RewardConfig, named_reward, reward
 
 SOFT = named_reward("soft", 75.0)
 HARD = named_reward("hard", 75.0)

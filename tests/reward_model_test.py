@@ -3,7 +3,7 @@ import itertools
 import numpy as np
 import pytest
 
-from search.reward_model import (
+from search.learning.reward_model import (
     RewardModel,
     kernel,
     log_marginal_likelihood,

@@ -2,7 +2,7 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from mnasnet.rmsprop import RMSProp
+from mnasnet.training.rmsprop import RMSProp
 
 pytestmark = pytest.mark.tensorflow
 

@@ -13,7 +13,7 @@ from search.front import ReferencePoint
 from search.loop import SearchConfig
 from search.reporting.study_page import Study
 from search.reward import RewardConfig
-from search.study import STUDIES, Run, Variant
+from search.sweeping.study import STUDIES, Run, Variant
 from search.trials import Measured, Trial
 
 REWARD = RewardConfig(50.0)

@@ -10,10 +10,10 @@ import numpy as np
 import pytest
 
 from mnasnet.architectures import ARCHITECTURES
-from search import surrogate_cache
-from search.accel_nasbench_data import Networks
 from search.search_space import get_space
-from search.surrogate import Surrogate, SurrogateAccuracy, fit, load_surrogate
+from search.surrogate import cache as surrogate_cache
+from search.surrogate.accel_nasbench_data import Networks
+from search.surrogate.regression import Surrogate, SurrogateAccuracy, fit, load_surrogate
 
 SPACE = made_up.SPACE
 SHARED = pathlib.Path(os.environ.get("MNASNET_SHARED", "../shared"))
@@ -139,7 +139,7 @@ def test_test_networks_that_are_all_alike_prove_nothing(tmp_path):
 def test_a_fit_is_kept_and_read_back_to_the_bit(checkout, cache, monkeypatch):
     fitted = load_surrogate(checkout)
     assert len(list(cache.iterdir())) == 1
-    monkeypatch.setattr("search.surrogate.fit", None)  # to fit once more would fail
+    monkeypatch.setattr("search.surrogate.regression.fit", None)  # to fit once more would fail
     kept = load_surrogate(checkout)
     for field in dataclasses.fields(Surrogate):
         np.testing.assert_array_equal(getattr(kept, field.name), getattr(fitted, field.name))

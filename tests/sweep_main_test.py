@@ -14,12 +14,12 @@ import made_up_nasbench
 import pytest
 from absl import flags
 
-from search import sweep_flags
 from search.loop import SearchConfig
 from search.report import report_on
 from search.reward import RewardConfig
 from search.search_space import Decision, SearchSpace
-from search.sweep import Sweep, SweepConfig
+from search.sweeping import flags as sweep_flags
+from search.sweeping.sweep import Sweep, SweepConfig
 from search.tables import COLUMNS
 
 pytestmark = pytest.mark.tensorflow

@@ -1,4 +1,4 @@
-"""Tests of search.sweep, on a made-up objective, without TensorFlow but for PPO."""
+"""Tests of search.sweeping.sweep, on a made-up objective, without TensorFlow but for PPO."""
 
 import random
 
@@ -9,7 +9,7 @@ from search.front import pareto_positions
 from search.loop import SearchConfig
 from search.reward import RewardConfig, reward
 from search.search_space import Decision, SearchSpace
-from search.sweep import Sweep, SweepConfig, Turns
+from search.sweeping.sweep import Sweep, SweepConfig, Turns
 from search.workdir import SettingsMismatch
 
 SPACE = SearchSpace([Decision(name, (0, 1, 2)) for name in "abcdefgh"], name="toy")

@@ -2,8 +2,8 @@ import numpy as np
 import pytest
 import tf_keras
 
-from mnasnet.tflite_bias import correct_classifier_bias
-from mnasnet.tflite_classifier import TFLiteClassifier
+from mnasnet.exporting.tflite_bias import correct_classifier_bias
+from mnasnet.exporting.tflite_classifier import TFLiteClassifier
 from tflite_bench.convert import to_tflite
 
 pytestmark = pytest.mark.tensorflow

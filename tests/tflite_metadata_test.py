@@ -6,7 +6,7 @@ import pytest
 from ai_edge_litert import schema_py_generated as schema
 from ai_edge_litert.interpreter import Interpreter
 
-from mnasnet.tflite_metadata import annotate, read_description
+from mnasnet.exporting.tflite_metadata import annotate, read_description
 
 pytestmark = pytest.mark.tensorflow
 

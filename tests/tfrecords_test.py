@@ -2,7 +2,7 @@ import pathlib
 
 import pytest
 
-from mnasnet.tfrecords import count_records, count_records_per_file
+from mnasnet.data.tfrecords import count_records, count_records_per_file
 
 # Written by TensorFlow: 'first', '' and 'the third record', each with 16 bytes around it.
 _THREE = pathlib.Path(__file__).parent / "testdata" / "three.tfrecord"

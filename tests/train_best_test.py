@@ -4,10 +4,10 @@ import csv
 
 import pytest
 
-from mnasnet import train_best
 from mnasnet.architectures import from_blocks
 from mnasnet.search_results import Found
-from mnasnet.training_config import TrainingConfig
+from mnasnet.training import best as train_best
+from mnasnet.training.config import TrainingConfig
 
 pytestmark = pytest.mark.tensorflow
 

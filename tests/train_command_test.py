@@ -10,8 +10,8 @@ import time
 import pytest
 import tensorflow as tf
 
-from mnasnet.training import Training
-from mnasnet.training_folder import read_params
+from mnasnet.training.folder import read_params
+from mnasnet.training.run import Training
 
 pytestmark = pytest.mark.tensorflow
 

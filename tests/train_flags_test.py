@@ -12,7 +12,7 @@ _ROOT = pathlib.Path(__file__).parent.parent
 _READ = """
 import sys
 from absl import flags
-from mnasnet import train_flags
+from mnasnet.training import flags as train_flags
 train_flags.define()
 flags.FLAGS(["train", *sys.argv[1:]])
 config = train_flags.settings_from_flags()

@@ -7,9 +7,9 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from mnasnet import training_input
-from mnasnet.training_config import TrainingConfig
-from mnasnet.training_data import NullData, Shard, open_data
+from mnasnet.training import batches as training_input
+from mnasnet.training.config import TrainingConfig
+from mnasnet.training.images import NullData, Shard, open_data
 
 pytestmark = pytest.mark.tensorflow
 

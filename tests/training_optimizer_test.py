@@ -10,7 +10,7 @@ import tensorflow as tf
 import tf_keras
 
 from mnasnet import recipe
-from mnasnet.training_optimizer import MovingAverages, OfficialSchedule, make_optimizer
+from mnasnet.training.optimizer import MovingAverages, OfficialSchedule, make_optimizer
 
 pytestmark = pytest.mark.tensorflow
 

@@ -1,7 +1,7 @@
 import pytest
 
-from mnasnet.training_config import TrainingConfig
-from mnasnet.training_overrides import resolve
+from mnasnet.training.config import TrainingConfig
+from mnasnet.training.overrides import resolve
 
 # A configuration file of the official repository, with all of its keys.
 _OFFICIAL_GPU = """

@@ -9,11 +9,11 @@ import pytest
 import tensorflow as tf
 
 from mnasnet.checkpoint import load_checkpoint
-from mnasnet.trained_network import load_network
-from mnasnet.training import Training
-from mnasnet.training_checkpoints import pass_over_broken
-from mnasnet.training_config import TrainingConfig
-from mnasnet.training_engine import TrainingDiverged
+from mnasnet.training.checkpoints import pass_over_broken
+from mnasnet.training.config import TrainingConfig
+from mnasnet.training.engine import TrainingDiverged
+from mnasnet.training.run import Training
+from mnasnet.training.trained_network import load_network
 
 pytestmark = pytest.mark.tensorflow
 

@@ -2,7 +2,7 @@ import itertools
 
 import numpy as np
 
-from search.trial_memory import TrialMemory
+from search.learning.trial_memory import TrialMemory
 
 
 def test_a_network_told_again_adds_nothing():

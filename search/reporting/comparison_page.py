@@ -3,10 +3,10 @@
 import html
 import math
 
-from search.comparison import VARIANTS
-from search.comparison_run import Findings
-from search.comparison_statistics import SIGNIFICANCE
-from search.comparison_tables import (
+from search.comparison.comparison import Findings
+from search.comparison.runs import VARIANTS
+from search.comparison.statistics import SIGNIFICANCE
+from search.comparison.tables import (
     p_value,
     summary_header,
     summary_rows,

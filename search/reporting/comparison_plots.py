@@ -8,7 +8,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.ticker import FuncFormatter, LogLocator, MaxNLocator, NullFormatter
 
-from search.comparison_statistics import Summary
+from search.comparison.statistics import Summary
 from search.reporting.svg import BLUE, GREEN, INK, MUTED, ORANGE, STYLE, to_svg
 
 _COLOURS = {"ppo": BLUE, "reinforce": GREEN, "evolution": ORANGE, "random": MUTED}

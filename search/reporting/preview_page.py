@@ -4,14 +4,14 @@ import html
 import shlex
 import sys
 
+from search.previewing.reward_aim import Aim, cost_of_doubling
+from search.previewing.reward_preview import Preview
 from search.quantities import magnitude, percent
 from search.reporting import preview_plots
 from search.reporting import preview_words as words
 from search.reporting.page import command, figure, page, paragraph, section, table
 from search.reporting.preview_warnings import warnings
 from search.reward import RewardConfig, reward
-from search.reward_aim import Aim, cost_of_doubling
-from search.reward_preview import Preview
 
 _ACCURACIES = (0.25, 0.5, 0.75, 0.9)
 

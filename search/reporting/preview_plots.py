@@ -7,6 +7,8 @@ from matplotlib.axis import Axis
 from matplotlib.figure import Figure
 from matplotlib.ticker import FuncFormatter, LogLocator, MaxNLocator, NullFormatter
 
+from search.previewing.reward_aim import accuracy_for
+from search.previewing.reward_preview import Mark, Preview, landings_by_target
 from search.reporting.pareto_plot import BESIDE, Labels
 from search.reporting.svg import (
     BLUE,
@@ -22,8 +24,6 @@ from search.reporting.svg import (
     to_svg,
 )
 from search.reward import RewardConfig, reward
-from search.reward_aim import accuracy_for
-from search.reward_preview import Mark, Preview, landings_by_target
 
 _MOST_POINTS = 10_000
 _BINS = 70

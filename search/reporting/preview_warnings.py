@@ -1,8 +1,8 @@
 """What a preview warns of: targets off the space, limits that leave little, idle exponents."""
 
+from search.previewing.reward_aim import Aim
+from search.previewing.reward_preview import Preview
 from search.reporting.preview_words import exponent_text, ms, share_text
-from search.reward_aim import Aim
-from search.reward_preview import Preview
 
 # Shares of random networks under the target from which on most of a search is spent off it.
 TAIL = 0.01

@@ -2,10 +2,10 @@
 
 import numpy as np
 
+from search.previewing.reward_aim import Aim, aim_of, cost_of_doubling, elasticity, slope_at
+from search.previewing.reward_preview import Preview, best_of_sample
 from search.quantities import counted, milliseconds, percent
 from search.reward import NAMED, RewardConfig, reward
-from search.reward_aim import Aim, aim_of, cost_of_doubling, elasticity, slope_at
-from search.reward_preview import Preview, best_of_sample
 
 
 def formula(config: RewardConfig) -> str:

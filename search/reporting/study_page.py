@@ -10,7 +10,7 @@ from search.loop import SearchConfig
 from search.quantities import counted, milliseconds, percent
 from search.reporting import study_plots
 from search.reporting.page import figure, page, paragraph, section, table
-from search.study import Run
+from search.sweeping.study import Run
 
 QUESTIONS = {
     "rewards": "Soft or hard: what does the form of the reward make a search look at? (MnasNet, "
@@ -53,7 +53,7 @@ class Study:
     """A study that was run.
 
     Attributes:
-      name: a key of `search.study.STUDIES`.
+      name: a key of `search.sweeping.study.STUDIES`.
       runs: of all variants and seeds.
       front: the run that they are measured against.
       reference: of hypervolumes.

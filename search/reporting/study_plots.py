@@ -9,7 +9,7 @@ from matplotlib.figure import Figure
 from search.front import pareto_positions
 from search.reporting.pareto_plot import latency_axis
 from search.reporting.svg import INK, MUTED, PAPER, STYLE, to_svg
-from search.study import Run
+from search.sweeping.study import Run
 
 _COLOURS = ("#3579c6", "#d9730d", "#1f9d76", "#d6336c", "#6b4bc2", "#b08900")
 _BINS = 70

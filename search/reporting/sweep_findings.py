@@ -9,7 +9,7 @@ import numpy as np
 
 from search.front import ReferencePoint, hypervolume
 from search.reporting.findings import Findings
-from search.sweep import Turns, search_names, union
+from search.sweeping.sweep import Turns, search_names, union
 from search.tables import distinct_feasible, pareto_front, top
 from search.trials import Trial, TrialStore
 

@@ -1,0 +1,1 @@
+"""Checkpoints on disk: finding them, reading them, telling whose they are."""

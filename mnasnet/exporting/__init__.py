@@ -1,0 +1,1 @@
+"""SavedModels and TFLite files; `mnasnet.export` is the command."""

@@ -1,0 +1,1 @@
+"""Full training by the official recipe; `mnasnet.train` is the command."""

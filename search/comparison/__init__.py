@@ -1,0 +1,1 @@
+"""Algorithms compared on equal terms; `search.compare` is the command."""

@@ -1,0 +1,1 @@
+"""What proposes networks and learns from their rewards, and what the controller is made of."""

@@ -1,0 +1,1 @@
+"""The spaces of networks that can be searched."""

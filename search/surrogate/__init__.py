@@ -1,0 +1,1 @@
+"""Accuracy predicted from published networks."""

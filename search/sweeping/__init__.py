@@ -1,0 +1,1 @@
+"""Several searches that share a budget, and the paper's studies."""

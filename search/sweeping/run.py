@@ -1,0 +1,145 @@
+"""A sweep as search.main runs it: what it shows, records and leaves in its folder."""
+
+import dataclasses
+import time
+from pathlib import Path
+
+from search.evaluators import Evaluator
+from search.front import ReferencePoint
+from search.loop import SearchConfig
+from search.parts import Parts
+from search.quantities import counted, milliseconds, percent
+from search.report import write_sweep_report
+from search.sweeping.sweep import Sweep, SweepConfig
+from search.tables import pareto_front, write_atomically, write_tables
+from search.tensorboard import Scalars
+from search.trials import COMPLETED, Trial
+from search.workdir import Workdir
+
+# Writing the tables takes time that grows with the trials: at most a twentieth of the sweep's.
+_SHARE_OF_TIME = 0.05
+
+
+def open_sweep(parts: Parts, config: SweepConfig, path: str | Path) -> Sweep:
+    """The sweep that is to be in this folder, begun or gone on with; raises as `Sweep`."""
+    return Sweep(
+        parts.space,
+        parts.accuracy,
+        parts.clock,
+        config,
+        path=path,
+        count=parts.count,
+        observers=_observers,
+    )
+
+
+def run_sweep(parts: Parts, sweep: Sweep, reference: ReferencePoint | None) -> None:
+    """Runs a sweep to its end; the tables and reports are written also when it is stopped."""
+    about = parts.about() | {
+        "max_trials": sweep.config.search.max_trials,
+        "reference": dataclasses.asdict(reference) if reference else None,
+    }
+    path, store, nothing_left = sweep.workdir.path, sweep.workdir.store, sweep.done
+    store.save_settings(about)
+    write_atomically(path / "flags.txt", about["flags"])
+    for config, search in zip(sweep.config.searches, sweep.searches, strict=True):
+        of_search = {"max_trials": config.max_trials, "reward": dataclasses.asdict(config.reward)}
+        search.store.save_settings(about | of_search)
+    _measure_landmarks(parts, sweep)
+    progress = _Progress(sweep, about)
+    try:
+        while not sweep.done:
+            sweep.advance()
+            progress.on_turn()
+    finally:
+        progress.write()
+    report = write_sweep_report(path, store)
+    front = pareto_front(sweep.trials())
+    if front:
+        print(f"\nFront of {counted(len(front), 'network')}: {_span(front)}")
+    else:
+        print("\nNone of the networks was feasible.")
+    print(f"  report     {report}")
+    if nothing_left:
+        print(
+            f"Nothing was left to do: all {len(sweep.trials())} trials were there. "
+            "--max_trials raises it."
+        )
+
+
+def _observers(name: str, workdir: Workdir, config: SearchConfig) -> tuple:
+    del name, config
+    return (Scalars(workdir.path / "tensorboard"),)
+
+
+def _measure_landmarks(parts: Parts, sweep: Sweep) -> None:
+    """Measures each once, and keeps it for the sweep and, rewarded by its formula, each search."""
+    for architecture in parts.landmarks:
+        store = sweep.workdir.store
+        if architecture.name not in store.landmarks():
+            store.add_landmark(architecture.name, parts.measure_landmark(architecture))
+        measured = store.landmarks()[architecture.name]
+        for config, search in zip(sweep.config.searches, sweep.searches, strict=True):
+            rewarding = Evaluator(parts.accuracy, parts.clock, config.reward)
+            search.store.add_landmark(architecture.name, rewarding.rewarded(measured))
+
+
+class _Progress:
+    """A line per round of turns, and the tables of the whole sweep brought up to date."""
+
+    def __init__(self, sweep: Sweep, context: dict):
+        self._sweep, self._context = sweep, context
+        self._max_trials = sweep.config.search.max_trials
+        self._earlier, self._turns, self._written = len(sweep.trials()), 0, -1
+        self._started = self._not_before = time.monotonic()
+        going_on = f", going on after {self._earlier}" if self._earlier else ""
+        print(
+            f"sweep    {self._max_trials} trials by {len(sweep.searches)} searches{going_on}",
+            flush=True,
+        )
+
+    def on_turn(self) -> None:
+        """A search had its turn; with very quick evaluators not every round is told."""
+        self._turns += 1
+        whole_round = self._turns % len(self._sweep.searches) == 0
+        if whole_round and time.monotonic() >= self._not_before:
+            self.write()
+
+    def write(self) -> None:
+        """Brings tables and display up to date."""
+        start = time.monotonic()
+        trials = self._sweep.trials()
+        if len(trials) == self._written:
+            return
+        self._written = len(trials)
+        front = pareto_front(trials)
+        write_tables(
+            self._sweep.workdir.path,
+            trials,
+            self._context,
+            best=front,
+            found_by=self._sweep.found_by,
+        )
+        self._line(trials, front)
+        now = time.monotonic()
+        self._not_before = now + (now - start) / _SHARE_OF_TIME
+
+    def _line(self, trials: list[Trial], front: list[Trial]) -> None:
+        parts = [f"trials {len(trials):{len(str(self._max_trials))}d}/{self._max_trials}"]
+        if front:
+            parts.append(f"front {counted(len(front), 'network')}, {_span(front)}")
+        infeasible = sum(trial.status != COMPLETED for trial in trials)
+        reused = sum(trial.reused_from is not None for trial in trials)
+        parts.append(f"infeasible {infeasible}  reused {reused}")
+        seconds = time.monotonic() - self._started
+        if len(trials) > self._earlier and seconds > 0:
+            parts.append(f"trials/h {3600 * (len(trials) - self._earlier) / seconds:.0f}")
+        print("  ".join(parts), flush=True)
+
+
+def _span(front: list[Trial]) -> str:
+    """The ends of a front: '61.20 % at 20.1 ms to 70.35 % at 131 ms'."""
+    return " to ".join(
+        f"{percent(end.measured.accuracy)} at {milliseconds(end.measured.latency_ms)}"
+        for end in (front[0], front[-1])
+    )
