@@ -1,17 +1,25 @@
-"""Milliseconds for the search: the one module of it that talks to tflite_bench."""
+"""Milliseconds for the search: it and search/timing/ alone talk to tflite_bench's clocks."""
 
 import dataclasses
-from collections.abc import Callable, Sequence
-from importlib import metadata
+from collections.abc import Callable
 
-from mnasnet.architectures import Architecture
-from mnasnet.latency_estimate import ESTIMATE_NOTE, pixel1_latency_ms
+from mnasnet.architectures import Architecture, get_architecture
 from mnasnet.stats import ModelStats
-from search.evaluators import Evaluation, Infeasible, LatencyEvaluator, Network
-from tflite_bench.host import HostClock, HostConfig
+from search.evaluators import LatencyEvaluator, Network
+from search.timing import host_timer, phone_timer
+from search.timing.estimated import ESTIMATES, PREFIX, EstimatedLatency
+from search.timing.host_timer import HostTimer
+from search.timing.measured import MeasuredLatency, Timer
+from search.timing.phone_journal import PhoneJournal
+from search.timing.phone_timer import PhoneTimer, SeveralModels
+from search.timing.untrained import untrained_tflites
+from tflite_bench.devices import DeviceConfig
 
-ESTIMATES = {"pixel1": (pixel1_latency_ms, ESTIMATE_NOTE)}
-KINDS = ("host", *(f"estimate:{device}" for device in ESTIMATES))
+# Those that time each network on a device, and those that do without.
+CLOCKS = (host_timer.KIND, phone_timer.KIND)
+KINDS = (*CLOCKS, *(f"{PREFIX}{device}" for device in ESTIMATES))
+# By which drift is seen: quick to time, and its operators are the candidates'.
+_DRIFT_REFERENCE = "mnasnet-small"
 
 
 @dataclasses.dataclass(frozen=True)
@@ -19,34 +27,89 @@ class LatencyConfig:
     """How networks are timed.
 
     Attributes:
-      kind: one of KINDS: 'host' (TFLite on this machine) or 'estimate:DEVICE' (arithmetic).
+      kind: one of KINDS: 'host' (TFLite on this machine), 'phone', or 'estimate:DEVICE', which
+        is arithmetic.
       image_size: height and width of the images at which the latency counts.
       quantization: of the .tflite that is timed; see `tflite_bench.convert`.
-      host: of the clock on this machine.
+      also: further quantizations that are timed and stand in the record beside the first.
+      device: the clock of 'host' and of 'phone'.
+      several: how phones of several models make one latency; None where they are of one.
 
     Raises:
-      ValueError: for an unknown kind, or a quantization for an estimate, which knows float32 only.
+      ValueError: for an unknown kind, or what the kind has no use for.
     """
 
     kind: str = "host"
     image_size: int = 224
     quantization: str = "none"
-    host: HostConfig = dataclasses.field(default_factory=HostConfig)
+    also: tuple[str, ...] = ()
+    device: DeviceConfig = dataclasses.field(default_factory=DeviceConfig)
+    several: SeveralModels | None = None
 
     def __post_init__(self):
         if self.kind not in KINDS:
             raise ValueError(f"unknown latency {self.kind!r}, known are {', '.join(KINDS)}")
         if self.image_size < 1:
             raise ValueError(f"latency_image_size is {self.image_size}, must be 1 pixel or more")
-        if self.kind != "host" and self.quantization != "none":
+        quantizations = (self.quantization, *self.also)
+        if not self.needs_clock and quantizations != ("none",):
             raise ValueError(
-                f"latency_quantization is {self.quantization!r}, {self.kind} knows 'none' only"
+                f"latency_quantization is {','.join(quantizations)!r}, {self.kind} knows 'none' "
+                "only"
             )
+        if len(set(quantizations)) < len(quantizations):
+            raise ValueError(
+                f"latency_quantization is {','.join(quantizations)!r}, each may be named once"
+            )
+        if self.device.on_phones != (self.kind == phone_timer.KIND):
+            raise ValueError(
+                f"--latency={self.kind} does not time on phones, --latency=phone does"
+                if self.device.on_phones
+                else f"--latency={self.kind} needs phones: --device=auto, or their serials"
+            )
+        if self.several and self.kind != phone_timer.KIND:
+            raise ValueError("--latency_over_devices is for --latency=phone only")
+
+    @property
+    def needs_clock(self) -> bool:
+        """Whether each network is converted and timed."""
+        return self.kind in CLOCKS
 
     @property
     def is_estimate(self) -> bool:
         """Whether no clock is asked."""
-        return self.kind.startswith("estimate:")
+        return self.kind.startswith(PREFIX)
+
+
+def make_timer(
+    config: LatencyConfig, num_classes: int, journal: PhoneJournal | None = None
+) -> Timer | None:
+    """The clock that a config asks for, once for all evaluators; None where it asks for none.
+
+    Args:
+      config: see there.
+      num_classes: of the networks, so of the one by which drift is seen.
+      journal: is told what happens to phones.
+
+    Raises:
+      ValueError: where the binary is none, or the phones do not do.
+    """
+    if config.kind == host_timer.KIND:
+        return HostTimer(config.device)
+    if config.kind != phone_timer.KIND:
+        return None
+
+    def reference():
+        [tflite] = untrained_tflites(
+            get_architecture(_DRIFT_REFERENCE),
+            image_size=config.image_size,
+            num_classes=num_classes,
+            quantizations=(config.quantization,),
+        )
+        return tflite
+
+    journal = PhoneJournal() if journal is None else journal
+    return PhoneTimer(config.device, reference, _DRIFT_REFERENCE, journal, config.several)
 
 
 def make_latency(
@@ -54,6 +117,7 @@ def make_latency(
     architecture_of: Callable[[Network], Architecture],
     count: Callable[[Network], ModelStats],
     num_classes: int,
+    timer: Timer | None = None,
 ) -> LatencyEvaluator:
     """The latency evaluator that a config asks for.
 
@@ -62,88 +126,17 @@ def make_latency(
       architecture_of: a network's blocks with stem and head around them.
       count: a network's statistics at `config.image_size`, for estimates.
       num_classes: of the classifier that is timed with the network.
+      timer: made by `make_timer`; None to have one made.
+
+    Raises:
+      ValueError: as `make_timer`.
     """
-    if config.kind == "host":
-        return HostLatency(config, architecture_of, num_classes)
-    return EstimatedLatency(config, count, num_classes)
-
-
-class EstimatedLatency:
-    """Latency by arithmetic: no clock, the same number every time."""
-
-    def __init__(
-        self, config: LatencyConfig, count: Callable[[Network], ModelStats], num_classes: int
-    ):
-        self._estimate, self.note = ESTIMATES[config.kind.partition(":")[2]]
-        self._count = count
-        self.settings = {
-            "kind": config.kind,
-            "image_size": config.image_size,
-            "num_classes": num_classes,
-        }
-        self.description = f"{self.note}, {config.image_size} px"
-
-    def measure(self, network: Network) -> Evaluation:
-        """See LatencyEvaluator; UnknownOperation for a network that the estimate cannot price."""
-        return self.measure_all([network])[0]
-
-    def measure_all(self, networks: Sequence[Network]) -> list[Evaluation]:
-        """`measure` of many at once."""
-        record = {"kind": self.settings["kind"], "note": self.note}
-        return [Evaluation(self._estimate(self._count(network)), record) for network in networks]
-
-
-class HostLatency:
-    """Latency on this machine: the untrained network, converted to TFLite and timed."""
-
-    def __init__(
-        self,
-        config: LatencyConfig,
-        architecture_of: Callable[[Network], Architecture],
-        num_classes: int,
-    ):
-        self._config, self._architecture_of = config, architecture_of
-        self._num_classes = num_classes
-        self._clock = HostClock(config.host)
-        self.settings = {
-            **dataclasses.asdict(config),
-            "num_classes": num_classes,
-            "device": self._clock.device,
-            "tool_version": metadata.version("ai-edge-litert"),
-        }
-        threads = config.host.num_threads
-        self.description = (
-            f"TFLite on the host ({self._clock.device}), {threads} thread"
-            f"{'s' if threads > 1 else ''}, {config.image_size} px, "
-            f"{'float32' if config.quantization == 'none' else config.quantization}, median "
-            f"{'wall' if threads > 1 else 'CPU'} time of an inference"
+    if config.needs_clock:
+        return MeasuredLatency(
+            timer or make_timer(config, num_classes),
+            config.image_size,
+            (config.quantization, *config.also),
+            architecture_of,
+            num_classes,
         )
-
-    def measure(self, network: Network) -> Evaluation:
-        """See LatencyEvaluator."""
-        # Imported here: TensorFlow takes seconds, and estimates do without.
-        import numpy as np
-        import tf_keras
-
-        from mnasnet.model import build_model
-        from tflite_bench.convert import ConversionError, to_tflite
-        from tflite_bench.measurement import MeasurementError
-
-        size = self._config.image_size
-        calibration = None
-        if self._config.quantization == "int8":
-            rng = np.random.default_rng(0)
-            calibration = [rng.uniform(0, 255, (1, size, size, 3)).astype(np.float32)]
-        tf_keras.backend.clear_session()
-        model = build_model(
-            self._architecture_of(network), num_classes=self._num_classes, image_size=size
-        )
-        try:
-            tflite = to_tflite(
-                model, quantization=self._config.quantization, representative=calibration
-            )
-            measurement = self._clock.measure(tflite)
-        except (ConversionError, MeasurementError) as error:
-            raise Infeasible(str(error)) from error
-        record = {"kind": "host", **dataclasses.asdict(measurement)}
-        return Evaluation(measurement.latency_ms, record)
+    return EstimatedLatency(config.kind, config.image_size, count, num_classes)

@@ -80,6 +80,7 @@ def _search(parts: Parts, workdir: Workdir) -> SearchResult:
         workdir.store.trials(),
         max_entropy=math.log(parts.space.size),
     )
+    parts.journal.attach(workdir.store, progress.event)
     with progress:
         for architecture in parts.landmarks:
             if architecture.name not in workdir.store.landmarks():
@@ -165,7 +166,7 @@ def _failures_told(workdir: Workdir) -> Iterator[None]:
         yield
     except (DataError, SettingsMismatch, UnknownOperation) as error:
         raise UsageError(str(error)) from error
-    except (sqlite3.DatabaseError, OSError) as error:
+    except (sqlite3.DatabaseError, OSError, SurroundingsError) as error:
         raise SurroundingsError(
             f"{error}; {kept}, start the same command again when that is mended"
         ) from error

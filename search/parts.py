@@ -17,8 +17,9 @@ from mnasnet.stats import count
 from search import search_flags
 from search.accuracy import ProxyAccuracy
 from search.evaluators import Evaluator, Network
-from search.latency import make_latency
+from search.latency import make_latency, make_timer
 from search.surrogate.regression import Surrogate, SurrogateAccuracy, load_surrogate
+from search.timing.phone_journal import PhoneJournal
 from search.trials import Measured
 from tflite_bench.host import cpu_model
 
@@ -28,6 +29,9 @@ _IMAGENET_CLASSES = 1000  # of the published networks that a surrogate is fitted
 
 class Parts:
     """The parts of the search that the flags describe.
+
+    Attributes:
+      journal: of the phones, to be attached to the store of the search.
 
     Raises:
       ValueError: for a flag whose value is unknown or out of range, or data that cannot be read.
@@ -49,6 +53,9 @@ class Parts:
                 image_size=self.proxy.image_size,
                 validation_images=search_flags.VALIDATION_IMAGES.value,
             )
+        self._num_classes = _IMAGENET_CLASSES if self.surrogate else self.dataset.num_classes
+        self.journal = PhoneJournal()
+        self._timer = make_timer(self.latency, self._num_classes, self.journal)
         self.accuracy, self.clock, self.count = self._evaluators(self.space.architecture)
 
     def measure_landmark(self, architecture: Architecture) -> Measured:
@@ -58,8 +65,7 @@ class Parts:
         return evaluator.measure(block_args.encode(architecture.blocks))
 
     def _evaluators(self, architecture_of: Callable[[Network], Architecture]):
-        size = self.latency.image_size
-        num_classes = _IMAGENET_CLASSES if self.surrogate else self.dataset.num_classes
+        size, num_classes = self.latency.image_size, self._num_classes
 
         # The estimate and the record ask for the same networks, a batch at a time.
         @functools.lru_cache(maxsize=4096)
@@ -70,7 +76,7 @@ class Parts:
             accuracy = SurrogateAccuracy(self.surrogate)
         else:
             accuracy = ProxyAccuracy(self.dataset, self.proxy, architecture_of)
-        clock = make_latency(self.latency, architecture_of, count_of, num_classes)
+        clock = make_latency(self.latency, architecture_of, count_of, num_classes, self._timer)
         return accuracy, clock, count_of
 
     def _load_surrogate(self) -> Surrogate:

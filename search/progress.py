@@ -93,6 +93,13 @@ class Progress:
         if not self._live:
             self._line(f"update {update:5d}  {self._summary()}")
 
+    def event(self, text: str) -> None:
+        """Shows a line that stays, such as 'phone X is gone'; from any thread."""
+        if self._live:
+            self._live.console.print(text, markup=False)
+        else:
+            self._line(text)
+
     def now(self, text: str) -> None:
         """Tells what is being done at the moment, such as 'training network 3 of 10'."""
         self._now = text

@@ -19,9 +19,9 @@ from search.learning.algorithms import ALGORITHMS
 from search.loop import SearchConfig
 from search.reward import NAMED, named_reward
 from search.search_space import SPACES, SearchSpace, get_space
+from search.timing.phone_timer import OVER_DEVICES, SeveralModels
 from tflite_bench.convert import QUANTIZATIONS
-from tflite_bench.device_flags import NUM_THREADS
-from tflite_bench.host import HostConfig
+from tflite_bench.device_flags import DEVICE, device_config
 
 _SEARCH = {field.name: field.default for field in dataclasses.fields(SearchConfig)}
 
@@ -87,17 +87,30 @@ _PROXY_LEARNING_RATE = flags.DEFINE_float(
 _LATENCY = flags.DEFINE_string(
     "latency",
     LatencyConfig.kind,
-    f"how latency is found: {', '.join(KINDS)}; host is TFLite on this machine, an estimate is "
-    "arithmetic and needs no clock",
+    f"how latency is found: {', '.join(KINDS)}; host is TFLite on this machine, phone TFLite's own "
+    "tool on the phones of --device, an estimate is arithmetic and needs no clock",
 )
 _LATENCY_IMAGE_SIZE = flags.DEFINE_integer(
     "latency_image_size", LatencyConfig.image_size, "height and width of the images it counts for"
 )
-_LATENCY_QUANTIZATION = flags.DEFINE_enum(
+_LATENCY_QUANTIZATION = flags.DEFINE_list(
     "latency_quantization",
     LatencyConfig.quantization,
-    QUANTIZATIONS,
-    "of the .tflite that is timed",
+    f"of the .tflite that is timed: {', '.join(QUANTIZATIONS)}; where several are named, all are "
+    "timed and kept, and the first one's latency counts",
+)
+_LATENCY_OVER_DEVICES = flags.DEFINE_enum(
+    "latency_over_devices",
+    None,
+    list(OVER_DEVICES),
+    "times each network on phones of several models: the max or mean over the models of latency / "
+    "target counts, times the first target",
+)
+_DEVICE_TARGETS = flags.DEFINE_list(
+    "device_targets",
+    [],
+    "for --latency_over_devices, each phone model's target in ms: 'Pixel 2=75,Pixel 6=30'; the "
+    "first one's is --target_latency_ms",
 )
 
 _REWARD = flags.DEFINE_enum(
@@ -170,7 +183,7 @@ def search_config() -> SearchConfig:
     return SearchConfig(
         reward=named_reward(
             _REWARD.value,
-            _TARGET_LATENCY_MS.value,
+            _target_latency_ms(),
             _ALPHA.value,
             _BETA.value,
             _INFEASIBLE_REWARD.value,
@@ -199,12 +212,59 @@ def proxy_config() -> ProxyConfig:
 
 def latency_config() -> LatencyConfig:
     """How candidates are timed; ValueError for a value out of range."""
+    kind, several = _LATENCY.value, _several_models()
+    device = device_config(mix_models=several is not None)
+    if kind == "phone" and DEVICE.value is None:
+        # Whoever asks for a phone means one that is attached.
+        device = dataclasses.replace(device, on_phones=True)
+    quantizations = tuple(_LATENCY_QUANTIZATION.value)
+    for quantization in quantizations or ("",):
+        if quantization not in QUANTIZATIONS:
+            raise ValueError(
+                f"latency_quantization is {quantization!r}, must be one of "
+                f"{', '.join(QUANTIZATIONS)}, or several with commas between"
+            )
     return LatencyConfig(
-        kind=_LATENCY.value,
+        kind=kind,
         image_size=_LATENCY_IMAGE_SIZE.value,
-        quantization=_LATENCY_QUANTIZATION.value,
-        host=HostConfig(num_threads=NUM_THREADS.value),
+        quantization=quantizations[0],
+        also=quantizations[1:],
+        device=device,
+        several=several,
     )
+
+
+def _several_models() -> SeveralModels | None:
+    """Phone models with their targets; None where phones are to be of one model."""
+    how, pairs = _LATENCY_OVER_DEVICES.value, _DEVICE_TARGETS.value
+    if how is None:
+        if pairs:
+            raise ValueError("--device_targets needs --latency_over_devices=max or mean")
+        return None
+    targets = []
+    for pair in pairs:
+        model, _, target_ms = pair.rpartition("=")
+        try:
+            targets.append((model.strip(), float(target_ms)))
+        except ValueError:
+            model = ""
+        if not model.strip():
+            raise ValueError(f"device_targets holds {pair!r}, must be MODEL=ms, as 'Pixel 2=75'")
+    return SeveralModels(how, tuple(targets))
+
+
+def _target_latency_ms() -> float:
+    """T of the reward; ValueError where --target_latency_ms and --device_targets disagree."""
+    several, target_ms = _several_models(), _TARGET_LATENCY_MS.value
+    if several is None:
+        return target_ms
+    model, first_ms = several.targets[0]
+    if flags.FLAGS["target_latency_ms"].present and target_ms != first_ms:
+        raise ValueError(
+            f"--target_latency_ms={target_ms:g} is not the target of {model}, the first of "
+            f"--device_targets, {first_ms:g}: leave it out"
+        )
+    return first_ms
 
 
 def search_space() -> SearchSpace:

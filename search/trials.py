@@ -8,7 +8,8 @@ last few may be missing, and are then done again.
 import dataclasses
 import json
 import sqlite3
-from collections.abc import Iterable, Iterator
+import threading
+from collections.abc import Iterable
 from pathlib import Path
 
 SCHEMA_VERSION = 1
@@ -27,6 +28,14 @@ CREATE TABLE landmarks (
 );
 CREATE TABLE updates (update_number INTEGER PRIMARY KEY, metrics TEXT NOT NULL);
 CREATE TABLE settings (name TEXT PRIMARY KEY, value TEXT NOT NULL);
+"""
+# Made with the first event, since most searches have none. A table rather than one more setting: a
+# search of days may have thousands, each of which is written when it happens.
+_EVENTS = """
+CREATE TABLE IF NOT EXISTS events (
+  event INTEGER PRIMARY KEY, time REAL NOT NULL, kind TEXT NOT NULL, serial TEXT NOT NULL,
+  message TEXT NOT NULL
+);
 """
 
 
@@ -107,7 +116,9 @@ class Trial:
 
 
 class TrialStore:
-    """The trials, landmarks, updates and settings of one search, in a SQLite file.
+    """The trials, landmarks, updates, settings and events of one search, in a SQLite file.
+
+    Any thread may use it; one at a time does.
 
     Args:
       path: the file, made where it is missing; ':memory:' for a search that is not to be kept.
@@ -119,11 +130,13 @@ class TrialStore:
     """
 
     def __init__(self, path: str | Path, read_only: bool = False):
-        self.path = str(path)
+        self.path, self._lock = str(path), threading.RLock()
         if read_only and not Path(path).is_file():
             raise FileNotFoundError(f"no search found: there is no {path}")
         try:
-            self._db = sqlite3.connect(self.path, timeout=60, isolation_level=None)
+            self._db = sqlite3.connect(
+                self.path, timeout=60, isolation_level=None, check_same_thread=False
+            )
             if not read_only:
                 # WAL: readers never wait for the search, nor it for them.
                 self._db.execute("PRAGMA journal_mode=WAL")
@@ -218,24 +231,39 @@ class TrialStore:
         rows = self._rows("SELECT * FROM settings ORDER BY rowid")
         return {row["name"]: json.loads(row["value"]) for row in rows}
 
-    def _rows(self, query: str, *parameters) -> Iterator[dict]:
-        cursor = self._db.execute(query, parameters)
-        names = [column[0] for column in cursor.description]
-        return (dict(zip(names, values, strict=True)) for values in cursor)
+    def add_event(self, time: float, kind: str, serial: str, message: str) -> None:
+        """Keeps what happened to a device: when, in seconds since 1970, and in one line."""
+        row = {"time": time, "kind": kind, "serial": serial, "message": message}
+        with self._lock:
+            self._db.execute(_EVENTS)
+            self._insert("INSERT", "events", [row])
+
+    def events(self) -> list[dict]:
+        """What `add_event` has kept, in order, by the names of its arguments."""
+        if not self._rows("SELECT 1 FROM sqlite_master WHERE name = 'events'"):
+            return []
+        return self._rows("SELECT time, kind, serial, message FROM events ORDER BY event")
+
+    def _rows(self, query: str, *parameters) -> list[dict]:
+        with self._lock:
+            cursor = self._db.execute(query, parameters)
+            names = [column[0] for column in cursor.description]
+            return [dict(zip(names, values, strict=True)) for values in cursor]
 
     def _insert(self, verb: str, table: str, rows: list[dict]) -> None:
         if not rows:
             return
         columns = ", ".join(rows[0])
         places = ", ".join(f":{name}" for name in rows[0])
-        self._db.execute("BEGIN IMMEDIATE")
-        try:
-            self._db.executemany(f"{verb} INTO {table} ({columns}) VALUES ({places})", rows)
-            self._db.execute("COMMIT")
-        except BaseException:
-            if self._db.in_transaction:
-                self._db.execute("ROLLBACK")
-            raise
+        with self._lock:
+            self._db.execute("BEGIN IMMEDIATE")
+            try:
+                self._db.executemany(f"{verb} INTO {table} ({columns}) VALUES ({places})", rows)
+                self._db.execute("COMMIT")
+            except BaseException:
+                if self._db.in_transaction:
+                    self._db.execute("ROLLBACK")
+                raise
 
 
 def _measured_row(measured: Measured) -> dict:

@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 from mnasnet.stats import count
-from search.latency import EstimatedLatency, LatencyConfig
+from search.latency import EstimatedLatency
 from search.optimum.block_latency import BlockLatency, block_latency
 from search.optimum.branch_and_bound import find_optimum
 from search.reward import RewardConfig, named_reward, reward
@@ -108,7 +108,8 @@ def test_a_limit_below_all_networks_is_an_error_that_names_the_fastest():
 
 def estimate(space):
     return EstimatedLatency(
-        LatencyConfig(kind="estimate:pixel1"),
+        "estimate:pixel1",
+        224,
         lambda network: count(space.architecture(network)),
         1000,
     )

@@ -76,7 +76,7 @@ class SpacePricer:
 
     def __init__(self, space: SearchSpace, latency: LatencyConfig, num_classes: int):
         self._space, self._latency, self._num_classes = space, latency, num_classes
-        self.needs_clock = not latency.kind.startswith("estimate:")
+        self.needs_clock = latency.needs_clock
         self._arithmetic = latency
         if self.needs_clock:
             self._arithmetic = LatencyConfig(_SHAPE, latency.image_size)

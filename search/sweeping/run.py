@@ -45,6 +45,7 @@ def run_sweep(parts: Parts, sweep: Sweep, reference: ReferencePoint | None) -> N
     for config, search in zip(sweep.config.searches, sweep.searches, strict=True):
         of_search = {"max_trials": config.max_trials, "reward": dataclasses.asdict(config.reward)}
         search.store.save_settings(about | of_search)
+    parts.journal.attach(store, lambda line: print(line, flush=True))
     _measure_landmarks(parts, sweep)
     progress = _Progress(sweep, about)
     try:

@@ -1,0 +1,1 @@
+"""What search.latency is made of: how a network gets its milliseconds."""
