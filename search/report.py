@@ -15,6 +15,7 @@ from search.reporting import sections, sweep_sections
 from search.reporting.decisions import decisions
 from search.reporting.findings import Findings
 from search.reporting.page import page
+from search.reporting.phones import phones
 from search.reporting.sweep_findings import SweepFindings
 from search.tables import write_atomically, write_tables
 from search.trials import TrialStore
@@ -46,6 +47,7 @@ def write_report(workdir: str | Path, store: TrialStore) -> Path:
         sections.course,
         decisions,
         sections.infeasible,
+        phones,
         sections.run,
     )
     title = f"MnasNet search: {findings.workdir.resolve().name}"
@@ -88,6 +90,7 @@ def write_sweep_report(workdir: str | Path, store: TrialStore) -> Path:
         sweep_sections.contributions(findings),
         sweep_sections.growth(findings),
         sections.infeasible(whole),
+        phones(whole),
         sections.run(whole),
     )
     write_atomically(path, page(f"MnasNet sweep: {whole.workdir.resolve().name}", order))

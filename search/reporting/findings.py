@@ -25,6 +25,7 @@ class Findings:
       landmarks: reference networks by name, measured like the trials.
       updates: (number, metrics) of the algorithm's updates, in order.
       settings: what the search kept of itself; any of it may be missing.
+      events: what happened to its phones, in order; see `TrialStore.events`.
     """
 
     workdir: Path
@@ -32,6 +33,7 @@ class Findings:
     landmarks: dict[str, Measured]
     updates: list[tuple[int, dict]]
     settings: dict
+    events: list[dict] = dataclasses.field(default_factory=list)
 
     @classmethod
     def of(cls, workdir: str | Path, store: TrialStore) -> "Findings":
@@ -42,6 +44,7 @@ class Findings:
             landmarks=store.landmarks(),
             updates=store.updates(),
             settings=store.settings(),
+            events=store.events(),
         )
 
     @cached_property

@@ -1,0 +1,118 @@
+"""The phones' part of report.html: who timed what, in which state, and what happened meanwhile."""
+
+import dataclasses
+import datetime
+from collections import Counter
+from collections.abc import Iterable, Iterator
+
+from search.quantities import counted
+from search.reporting.findings import Findings
+from search.reporting.page import paragraph, section, table
+
+# A search of days may have thousands.
+_EVENTS_SHOWN = 200
+_IN_WORDS = {
+    "found": "ready",
+    "gone": "gone",
+    "hot": "too hot",
+    "pause": "pause",
+    "failed": "failure",
+    "unfit": "unfit",
+    "drift": "drift",
+    "set_aside": "set aside",
+    "waiting": "waiting",
+    "going_on": "going on",
+}
+
+
+@dataclasses.dataclass
+class _Phone:
+    """What a search's records say of one phone."""
+
+    serial: str
+    model: str
+    cores: str
+    measurements: int = 0
+    drifts: list[float] = dataclasses.field(default_factory=list)
+    corrected: int = 0
+    temperatures_c: list[float] = dataclasses.field(default_factory=list)
+
+
+def phones(findings: Findings) -> str:
+    """Per phone its measurements, drift and temperatures; then what happened, as a table."""
+    found = _phones(findings)
+    if not found and not findings.events:
+        return ""
+    parts = []
+    if found:
+        header = ("phone", "model", "cores", "measurements", "drift", "corrected", "battery")
+        rows = [
+            (
+                phone.serial,
+                phone.model,
+                phone.cores,
+                f"{phone.measurements:,}",
+                _range([100 * drift for drift in phone.drifts], "+.1f", "%"),
+                f"{phone.corrected:,}",
+                _range(phone.temperatures_c, ".1f", "°C"),
+            )
+            for phone in found
+        ]
+        text = (
+            "Drift: how much slower than when the search first saw it the phone timed a reference "
+            "network; latencies are corrected for it where it is more than repeats may lie apart. "
+            "Cores: a mask, as for taskset."
+        )
+        parts += [table(header, rows, "ttmnnnn"), paragraph(text, "caption")]
+    if findings.events:
+        parts += _events(findings.events)
+    return section("Phones", *parts)
+
+
+def _events(events: list[dict]) -> Iterator[str]:
+    kinds = Counter(_IN_WORDS.get(event["kind"], event["kind"]) for event in events)
+    counts = ", ".join(f"{kind} {count:,}" for kind, count in kinds.items())
+    told = f"{counted(len(events), 'event')}: {counts}."
+    if len(events) > _EVENTS_SHOWN:
+        told += f" The last {_EVENTS_SHOWN} are shown."
+    yield paragraph(told)
+    rows = []
+    for event in events[-_EVENTS_SHOWN:]:
+        time = datetime.datetime.fromtimestamp(event["time"], datetime.UTC)
+        kind = _IN_WORDS.get(event["kind"], event["kind"])
+        rows.append((f"{time:%Y-%m-%d %H:%M:%S}", event["serial"], kind, event["message"]))
+    yield table(("time (UTC)", "phone", "event", "what happened"), rows, "tttt")
+
+
+def _phones(findings: Findings) -> list[_Phone]:
+    found: dict[str, _Phone] = {}
+    measured = [trial.measured for trial in findings.trials if trial.reused_from is None]
+    for one in (*findings.landmarks.values(), *measured):
+        for timed in _measurements(one.records.get("latency") or {}):
+            conditions = timed["phone"]
+            phone = found.setdefault(
+                conditions["hardware_serial"] or conditions["serial"],
+                _Phone(conditions["serial"], conditions["model"], conditions["cpu_mask"]),
+            )
+            phone.measurements += 1
+            if conditions["drift"] is not None:
+                phone.drifts.append(conditions["drift"])
+            phone.corrected += conditions["uncorrected_ms"] is not None
+            phone.temperatures_c += [c for c in conditions["temperature_c"] if c is not None]
+    return list(found.values())
+
+
+def _measurements(record: dict) -> Iterator[dict]:
+    """All measurements on phones in the record of one network: of each model and quantization."""
+    for part in (record, *record.get("also", ())):
+        for timed in (part, *part.get("devices", ())):
+            if timed.get("phone"):
+                yield timed
+
+
+def _range(values: Iterable[float], form: str, unit: str) -> str:
+    values = list(values)
+    if not values:
+        return "-"
+    low, high = f"{min(values):{form}}", f"{max(values):{form}}"
+    return f"{low} {unit}" if low == high else f"{low} to {high} {unit}"
