@@ -1,0 +1,119 @@
+"""Times the operators of a space: networks that have them all, whole and operator by operator."""
+
+import dataclasses
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import Protocol
+
+from mnasnet.architectures import Architecture
+from search.latency_tables.attribution import ProfileMismatch, operator_ms
+from search.latency_tables.listing import SpaceOperators
+from search.latency_tables.operators import operators_of
+from search.latency_tables.table_file import LatencyTable, Subject, Timed, read_table
+from search.quantities import counted, milliseconds
+from search.spaces.decisions import SearchSpace
+from tflite_bench.device_errors import DeviceError, ToolError
+from tflite_bench.measurement import Measurement
+from tflite_bench.op_profile import Profile
+
+# Of a measurement, what must be the same for all networks of a table.
+_OF_THE_DEVICE = ("device", "tool", "tool_version", "tool_sha256", "num_threads", "delegate")
+
+
+class ProfilingClock(Protocol):
+    """A clock that also says where the time goes."""
+
+    def measure(self, tflite: bytes) -> Measurement:
+        """Raises MeasurementError, DeviceError."""
+
+    def profile(self, tflite: bytes) -> Profile:
+        """Raises the same."""
+
+
+def build(
+    space: SearchSpace,
+    subject: Subject,
+    clock: ProfilingClock,
+    convert: Callable[[Architecture], bytes],
+    path: Path,
+    profiles: int = 3,
+    say: Callable[[str], None] = print,
+) -> LatencyTable:
+    """Builds the table of a space, or goes on with one; each network is in the file once timed.
+
+    Args:
+      space: whose operators to time.
+      subject: of the table.
+      clock: to time them by.
+      convert: a network as a .tflite.
+      path: of the table.
+      profiles: of each network.
+      say: is told how far it is.
+
+    Raises:
+      ValueError: for a file that is something else, or a space that cannot be listed.
+      ConversionError, MeasurementError: where a network cannot be timed.
+      DeviceError: where the surroundings fail; what is timed by then is in the file.
+    """
+    operators = SpaceOperators(space, subject.image_size, subject.num_classes)
+    table = LatencyTable(subject, None, len(operators.examples))
+    if path.exists():
+        table = read_table(path)
+        table.subject.check(subject, str(path))
+    plan = operators.covering(row.operator for row in table.rows)
+    networks = f"{counted(len(plan), 'network')} to time"
+    say(
+        f"{space.name}: {counted(table.num_operators, 'distinct operator')} at "
+        f"{subject.image_size} px, {len(table.rows):,} of them in the table, {networks}"
+    )
+    start = time.monotonic()
+    for number, tokens in enumerate(plan, 1):
+        network = space.decode(tokens)
+        timed, device = _timed(space, subject, clock, convert, network, profiles)
+        check_device(table, device, path)
+        table = table.with_network(timed, device, space)
+        table.write(path)
+        left = (time.monotonic() - start) / number * (len(plan) - number)
+        say(
+            f"{number} of {len(plan)}: {milliseconds(timed.latency_ms)}, {len(table.rows):,} "
+            f"operators in the table, {left / 60:.0f} min left"
+        )
+    return table
+
+
+def device_of(measurement: Measurement) -> dict:
+    """What must be the same for every number of a table."""
+    device = {field: getattr(measurement, field) for field in _OF_THE_DEVICE}
+    return device | {"cpu_mask": measurement.phone and measurement.phone.cpu_mask}
+
+
+def check_device(table: LatencyTable, device: dict, path: Path) -> None:
+    """ValueError where a table was timed on something else."""
+    for field, value in device.items():
+        has = value if table.device is None else table.device[field]
+        if has != value:
+            raise ValueError(f"the table {path} was timed with {field} {has}, here it is {value}")
+
+
+def _timed(space, subject, clock, convert, network, profiles) -> tuple[Timed, dict]:
+    architecture = space.architecture(network)
+    tflite = convert(architecture)
+    places = [
+        place for place, _ in operators_of(architecture, subject.image_size, subject.num_classes)
+    ]
+    measurement = clock.measure(tflite)
+    found: dict[str, list[float]] = {place: [] for place in places}
+    for _ in range(profiles):
+        try:
+            for place, ms in operator_ms(tflite, clock.profile(tflite), places).items():
+                found[place].append(ms)
+        except ProfileMismatch as error:
+            raise ToolError(
+                f"the profile of this benchmark_model is not understood: {error}"
+            ) from error
+        except ValueError as error:
+            raise DeviceError(str(error)) from error
+    record = dataclasses.asdict(measurement)
+    del record["raw"]  # pages of it, and the figures are there
+    return Timed(network, measurement.latency_ms, found, record), device_of(measurement)

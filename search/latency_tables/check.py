@@ -1,0 +1,149 @@
+"""Puts a table to the test: random networks, predicted and then measured."""
+
+import dataclasses
+import datetime
+import statistics
+from collections.abc import Callable, Sequence
+from pathlib import Path
+
+import numpy as np
+
+from mnasnet.architectures import Architecture
+from search.latency_tables.build import ProfilingClock, check_device, device_of
+from search.latency_tables.operators import Operator, operators_of
+from search.latency_tables.table_file import LatencyTable, rows_of
+from search.spaces.decisions import SearchSpace
+
+# A single network may be so many times further off than the mean may be.
+WORST_TO_MEAN = 3
+_SUSPECTS = 3
+
+
+@dataclasses.dataclass(frozen=True)
+class Checked:
+    """A network of a check.
+
+    Attributes:
+      network: its block strings.
+      predicted_ms: by the table.
+      measured_ms: by the clock.
+      spread: of the measurement's repeats.
+    """
+
+    network: tuple[str, ...]
+    predicted_ms: float
+    measured_ms: float
+    spread: float
+
+    @property
+    def error(self) -> float:
+        """Relative: 0.1 where 10 % too much is predicted."""
+        return self.predicted_ms / self.measured_ms - 1
+
+
+def mean_error(checked: Sequence[Checked]) -> float:
+    """Mean of the relative errors' sizes."""
+    return statistics.mean(abs(one.error) for one in checked)
+
+
+def worst_error(checked: Sequence[Checked]) -> float:
+    """The largest relative error's size."""
+    return max(abs(one.error) for one in checked)
+
+
+def kendall_tau(checked: Sequence[Checked]) -> float | None:
+    """How alike predictions and measurements rank, 1 for the same order; None where none can."""
+    from scipy.stats import kendalltau
+
+    predicted = [one.predicted_ms for one in checked]
+    tau = float(kendalltau(predicted, [one.measured_ms for one in checked]).statistic)
+    return tau if np.isfinite(tau) else None
+
+
+def spoilt_rows(table: LatencyTable, space: SearchSpace) -> list[str]:
+    """Operators whose row is not what the table's own measurements make of it, or is missing."""
+    sound = {row.operator: row for row in rows_of(table.networks, table.subject, space)}
+    rows = {row.operator: row for row in table.rows}
+    complaints = []
+    for operator in sorted(set(sound) | set(rows)):
+        if operator not in rows:
+            complaints.append(f"{operator} is missing")
+        elif operator not in sound:
+            complaints.append(f"{operator} was never timed")
+        elif not np.isclose(rows[operator].ms, sound[operator].ms, rtol=1e-6, atol=1e-9):
+            complaints.append(
+                f"{operator} is {rows[operator].ms:.4g} ms and was timed at "
+                f"{sound[operator].ms:.4g} ms"
+            )
+    return complaints
+
+
+def check(
+    table: LatencyTable,
+    space: SearchSpace,
+    clock: ProfilingClock,
+    convert: Callable[[Architecture], bytes],
+    path: Path,
+    networks: int,
+    seed: int,
+) -> tuple[LatencyTable, list[Checked]]:
+    """Times random networks that the table was not made of; the table with what came of it.
+
+    Args:
+      table: complete.
+      space: that it is of.
+      clock: of the device that it was timed on.
+      convert: a network as a .tflite.
+      path: of the table, for messages.
+      networks: how many to time.
+      seed: of the sample.
+
+    Raises:
+      ValueError: for another device.
+      ConversionError, MeasurementError, DeviceError: as the clock.
+    """
+    known = {timed.network for timed in table.networks}
+    rng = np.random.default_rng(seed)
+    sample = []
+    while len(sample) < networks:
+        network = space.decode(space.sample_uniform(rng, 1)[0])
+        if network not in known or space.size <= len(known) + networks:
+            sample.append(network)
+    ms = {row.operator: row.ms for row in table.rows}
+    checked = []
+    for network in sample:
+        architecture = space.architecture(network)
+        measurement = clock.measure(convert(architecture))
+        check_device(table, device_of(measurement), path)
+        predicted = sum(ms[operator] for operator in _operators(table, architecture))
+        checked.append(Checked(network, predicted, measurement.latency_ms, measurement.spread))
+    found = {
+        "mean_error": mean_error(checked),
+        "worst_error": worst_error(checked),
+        "kendall_tau": kendall_tau(checked),
+        "networks": [dataclasses.asdict(one) for one in checked],
+        "seed": seed,
+        "checked_at": datetime.datetime.now(datetime.UTC).isoformat(timespec="seconds"),
+        "table_sha256": table.digest(),
+    }
+    return dataclasses.replace(table, check=found), checked
+
+
+def suspects(table: LatencyTable, space: SearchSpace, checked: Sequence[Checked]) -> list[str]:
+    """The operators that would explain most of the errors, were their rows wrong."""
+    errors = np.array([one.measured_ms - one.predicted_ms for one in checked])
+    scale = np.array([one.measured_ms for one in checked])
+    operators = [_operators(table, space.architecture(one.network)) for one in checked]
+    explained = {}
+    for operator in sorted(set().union(*operators)):
+        counts = np.array([of.count(operator) for of in operators]) / scale
+        relative = errors / scale
+        explained[operator] = float((counts @ relative) ** 2 / (counts @ counts))
+    most = sorted(explained, key=lambda operator: -explained[operator])
+    return [str(operator) for operator in most[:_SUSPECTS]]
+
+
+def _operators(table: LatencyTable, architecture: Architecture) -> list[Operator]:
+    subject = table.subject
+    found = operators_of(architecture, subject.image_size, subject.num_classes)
+    return [operator for _, operator in found]

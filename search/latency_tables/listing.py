@@ -1,0 +1,111 @@
+"""All operators that the networks of a space are made of, and few networks that have them all."""
+
+import itertools
+import math
+from collections.abc import Iterable, Sequence
+
+import numpy as np
+
+from search.latency_tables.operators import Operator, operators_of
+from search.spaces.decisions import SearchSpace
+
+_MOST_CHOICES = 20_000  # of the decisions that one block depends on, all of which are gone through
+_BASES = 4
+_CHECKED = 500
+_PASSES = 2
+
+
+class SpaceOperators:
+    """The operators of a space's networks at an image size.
+
+    Args:
+      space: of networks.
+      image_size: of the images.
+      num_classes: of the classifier.
+
+    Attributes:
+      examples: each operator of the space -> tokens [T] of a network that has it.
+
+    Raises:
+      ValueError: for a space whose points are no networks, or whose operators cannot be listed.
+    """
+
+    def __init__(self, space: SearchSpace, image_size: int, num_classes: int):
+        self.space, self.image_size, self.num_classes = space, image_size, num_classes
+        self.examples: dict[Operator, tuple[int, ...]] = {}
+        for tokens in self._one_of_each_block():
+            for operator in self.of(tokens):
+                self.examples.setdefault(operator, tokens)
+        for tokens in space.sample_uniform(np.random.default_rng(0), _CHECKED):
+            for operator in self.of(tokens):
+                if operator not in self.examples:
+                    raise ValueError(
+                        f"the operators of the space {space.name!r} cannot be listed block by "
+                        f"block: {operator} depends on the decisions of several"
+                    )
+
+    def of(self, tokens: Sequence[int]) -> tuple[Operator, ...]:
+        """The operators of one network, repeats included."""
+        architecture = self.space.architecture(self.space.decode(tokens))
+        found = operators_of(architecture, self.image_size, self.num_classes)
+        return tuple(operator for _, operator in found)
+
+    def covering(self, covered: Iterable[Operator] = ()) -> list[tuple[int, ...]]:
+        """Tokens of few networks that together have all operators but those that are covered.
+
+        Greedy: each begins at a network that has an operator which is still missing, and takes on
+        the choices that bring in most of the others. Nothing random: the same call gives the same.
+        """
+        missing = set(self.examples) - set(covered)
+        networks = []
+        while missing:
+            tokens = self._climbed(self.examples[min(missing)], missing)
+            missing -= set(self.of(tokens))
+            networks.append(tokens)
+        return networks
+
+    def _climbed(self, tokens: tuple[int, ...], missing: set[Operator]) -> tuple[int, ...]:
+        best, most = tokens, len(missing.intersection(self.of(tokens)))
+        for _ in range(_PASSES):
+            for place, decision in enumerate(self.space.decisions):
+                for choice in range(len(decision.choices)):
+                    changed = (*best[:place], choice, *best[place + 1 :])
+                    gained = len(missing.intersection(self.of(changed)))
+                    if gained > most:
+                        best, most = changed, gained
+        return best
+
+    def _one_of_each_block(self) -> Iterable[tuple[int, ...]]:
+        """Tokens of networks in which every block string of the space appears.
+
+        A block depends on its own decisions and on the filters that enter it: which decisions these
+        are is found by changing each in turn.
+        """
+        choices = [range(len(decision.choices)) for decision in self.space.decisions]
+        bases = self.space.sample_uniform(np.random.default_rng(1), _BASES).tolist()
+        depends: dict[int, set[int]] = {}
+        for base in bases:
+            strings = self.space.decode(base)
+            for place, options in enumerate(choices):
+                for choice in options:
+                    changed = self.space.decode([*base[:place], choice, *base[place + 1 :]])
+                    if len(changed) != len(strings):
+                        raise ValueError(
+                            f"the number of blocks in the space {self.space.name!r} is not fixed"
+                        )
+                    for block, pair in enumerate(zip(strings, changed, strict=True)):
+                        places = depends.setdefault(block, set())
+                        if pair[0] != pair[1]:
+                            places.add(place)
+        for block, places in depends.items():
+            number = math.prod(len(choices[place]) for place in places)
+            if number > _MOST_CHOICES:
+                raise ValueError(
+                    f"block {block} of the space {self.space.name!r} has {number:,} choices, at "
+                    f"most {_MOST_CHOICES:,} are gone through"
+                )
+            for combination in itertools.product(*(choices[place] for place in sorted(places))):
+                tokens = list(bases[0])
+                for place, choice in zip(sorted(places), combination, strict=True):
+                    tokens[place] = choice
+                yield tuple(tokens)
