@@ -33,6 +33,7 @@ from search.latency_tables.check import (
 from search.latency_tables.flags import MAX_TABLE_ERROR
 from search.latency_tables.table_file import LatencyTable, Subject, read_table
 from search.quantities import counted
+from search.timing.untrained import untrained_tflites
 from tflite_bench import command_line
 from tflite_bench.command_line import SurroundingsError, UsageError, usage_errors
 from tflite_bench.device_flags import BENCHMARK_MODEL, device_config
@@ -183,20 +184,13 @@ def _clock() -> ProfilingClock:
 
 def _converter(subject: Subject) -> Callable[[Architecture], bytes]:
     def convert(architecture: Architecture) -> bytes:
-        # Imported here: TensorFlow takes seconds, and a wrong flag should be told at once.
-        import numpy as np
-        import tf_keras
-
-        from mnasnet.model import build_model
-        from tflite_bench.convert import to_tflite
-
-        size, representative = subject.image_size, None
-        if subject.quantization == "int8":
-            rng = np.random.default_rng(0)
-            representative = [rng.uniform(0, 255, (1, size, size, 3)).astype(np.float32)]
-        tf_keras.backend.clear_session()
-        model = build_model(architecture, num_classes=subject.num_classes, image_size=size)
-        return to_tflite(model, quantization=subject.quantization, representative=representative)
+        (tflite,) = untrained_tflites(
+            architecture,
+            image_size=subject.image_size,
+            num_classes=subject.num_classes,
+            quantizations=(subject.quantization,),
+        )
+        return tflite
 
     return convert
 

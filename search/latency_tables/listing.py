@@ -12,7 +12,7 @@ from search.spaces.decisions import SearchSpace
 _MOST_CHOICES = 20_000  # of the decisions that one block depends on, all of which are gone through
 _BASES = 4
 _CHECKED = 500
-_PASSES = 2
+_STARTS, _PASSES = 4, 3
 
 
 class SpaceOperators:
@@ -53,27 +53,38 @@ class SpaceOperators:
     def covering(self, covered: Iterable[Operator] = ()) -> list[tuple[int, ...]]:
         """Tokens of few networks that together have all operators but those that are covered.
 
-        Greedy: each begins at a network that has an operator which is still missing, and takes on
-        the choices that bring in most of the others. Nothing random: the same call gives the same.
+        Greedy: of some networks that have an operator which is still missing, each takes on the
+        choices that bring in most of the others, and the best of them is chosen. The same call
+        gives the same networks.
         """
         missing = set(self.examples) - set(covered)
+        rng = np.random.default_rng(0)
         networks = []
         while missing:
-            tokens = self._climbed(self.examples[min(missing)], missing)
+            waiting = sorted(missing)
+            starts = rng.choice(len(waiting), min(_STARTS, len(waiting)), replace=False)
+            climbed = [self._climbed(self.examples[waiting[i]], missing, rng) for i in starts]
+            tokens = max(climbed, key=lambda tokens: self._gain(tokens, missing))
             missing -= set(self.of(tokens))
             networks.append(tokens)
         return networks
 
-    def _climbed(self, tokens: tuple[int, ...], missing: set[Operator]) -> tuple[int, ...]:
-        best, most = tokens, len(missing.intersection(self.of(tokens)))
+    def _climbed(
+        self, tokens: tuple[int, ...], missing: set[Operator], rng: np.random.Generator
+    ) -> tuple[int, ...]:
+        best, most = tokens, self._gain(tokens, missing)
         for _ in range(_PASSES):
-            for place, decision in enumerate(self.space.decisions):
-                for choice in range(len(decision.choices)):
+            for place in rng.permutation(len(tokens)).tolist():
+                for choice in range(len(self.space.decisions[place].choices)):
                     changed = (*best[:place], choice, *best[place + 1 :])
-                    gained = len(missing.intersection(self.of(changed)))
-                    if gained > most:
-                        best, most = changed, gained
+                    gain = self._gain(changed, missing)
+                    # Also where it gains nothing yet: that leads out of corners.
+                    if gain >= most:
+                        best, most = changed, gain
         return best
+
+    def _gain(self, tokens: tuple[int, ...], missing: set[Operator]) -> int:
+        return len(missing.intersection(self.of(tokens)))
 
     def _one_of_each_block(self) -> Iterable[tuple[int, ...]]:
         """Tokens of networks in which every block string of the space appears.
