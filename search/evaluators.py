@@ -87,6 +87,62 @@ class _Function:
     measure = evaluate
 
 
+class Candidate:
+    """What is known of a network while it is being measured.
+
+    Args:
+      network: block strings.
+      max_latency_ms: see Evaluator.
+      stats: has params and multiply_adds; None where nobody counts them.
+    """
+
+    def __init__(self, network: Network, max_latency_ms: float = math.inf, stats=None):
+        self.network, self._max_latency_ms = network, max_latency_ms
+        self._known = {"accuracy": None, "latency_ms": None, "reason": None}
+        self.records = {}
+        if stats is not None:
+            self._known |= {"params": stats.params, "multiply_adds": stats.multiply_adds}
+
+    @property
+    def feasible(self) -> bool:
+        """Whether nothing speaks against going on with it."""
+        return self._known["reason"] is None
+
+    def take(self, kind: str, outcome: "Evaluation | float | Infeasible", seconds: float) -> None:
+        """Adds a measurement, or why there is none.
+
+        Args:
+          kind: 'latency' or 'accuracy'.
+          outcome: of the evaluator.
+          seconds: that it took.
+
+        Raises:
+          ValueError: for an accuracy outside [0, 1] or a latency that is not over 0.
+        """
+        self._known["train_seconds" if kind == "accuracy" else "latency_seconds"] = seconds
+        if isinstance(outcome, Infeasible):
+            self._known["reason"] = " ".join(str(outcome).split()) or "infeasible"
+            return
+        evaluation = outcome if isinstance(outcome, Evaluation) else Evaluation(float(outcome))
+        self.records[kind] = json.loads(json.dumps(evaluation.record, default=float))
+        value = float(evaluation.value)
+        if math.isnan(value):
+            self._known["reason"] = f"the {kind} is not a number"
+            return
+        # Checked at once, so that no network is trained in vain.
+        if kind == "latency" and not 0 < value < math.inf:
+            raise ValueError(f"latency is {value} ms, must be finite and over 0")
+        if kind == "accuracy" and not 0 <= value <= 1:
+            raise ValueError(f"accuracy is {value}, must be top-1 in [0, 1]")
+        self._known["accuracy" if kind == "accuracy" else "latency_ms"] = value
+        if kind == "latency" and value > self._max_latency_ms:
+            self._known["reason"] = f"latency {value:.4g} ms is over {self._max_latency_ms:g} ms"
+
+    def measured(self) -> Measured:
+        """The measurement so far, without a reward."""
+        return Measured(self.network, **self._known, records=self.records, reward=0.0)
+
+
 class Evaluator:
     """Measures networks: latency first, since it is cheap, then accuracy, then the reward.
 
@@ -107,13 +163,19 @@ class Evaluator:
         count: Callable[[Network], object] | None = None,
     ):
         self.accuracy, self.latency = as_accuracy(accuracy), as_latency(latency)
-        self._reward_config, self._max_latency_ms = reward_config, max_latency_ms
+        self._reward_config = reward_config
+        self._max_latency_ms = math.inf if max_latency_ms is None else max_latency_ms
         self._count = count
 
     @property
     def at_once(self) -> bool:
         """Whether a batch of networks is measured as quickly as one."""
         return hasattr(self.accuracy, "evaluate_all") and hasattr(self.latency, "measure_all")
+
+    def candidate(self, network: Network) -> Candidate:
+        """A network of which nothing is measured yet."""
+        stats = None if self._count is None else self._count(network)
+        return Candidate(network, self._max_latency_ms, stats)
 
     def measure(self, network: Network) -> Measured:
         """What becomes of a network; see `measure_all`."""
@@ -125,22 +187,26 @@ class Evaluator:
         Raises:
           ValueError: for an accuracy outside [0, 1] or a latency that is not over 0.
         """
-        found = [
-            {"network": network, "accuracy": None, "latency_ms": None, "records": {}}
-            for network in networks
-        ]
-        if self._count is not None:
-            for known in found:
-                stats = self._count(known["network"])
-                known |= {"params": stats.params, "multiply_adds": stats.multiply_adds}
-        self._run("latency", "latency_ms", _all_by(self.latency, "measure"), found)
-        limit = math.inf if self._max_latency_ms is None else self._max_latency_ms
-        for known in found:
-            if "reason" not in known and known["latency_ms"] > limit:
-                known["reason"] = f"latency {known['latency_ms']:.4g} ms is over {limit:g} ms"
-        self._run("accuracy", "accuracy", _all_by(self.accuracy, "evaluate"), found)
-        unrewarded = [Measured(**known, reward=0.0) for known in found]
-        return [self.rewarded(measured) for measured in unrewarded]
+        candidates = [self.candidate(network) for network in networks]
+        self.add("latency", candidates)
+        self.add("accuracy", candidates)
+        return [self.rewarded(candidate.measured()) for candidate in candidates]
+
+    def add(self, kind: str, candidates: Sequence[Candidate]) -> None:
+        """Adds one of the two measurements to the candidates that are feasible."""
+        feasible = [candidate for candidate in candidates if candidate.feasible]
+        if not feasible:
+            return
+        evaluate_all = (
+            _all_by(self.latency, "measure")
+            if kind == "latency"
+            else _all_by(self.accuracy, "evaluate")
+        )
+        start = time.monotonic()
+        outcomes = evaluate_all([candidate.network for candidate in feasible])
+        seconds = (time.monotonic() - start) / len(feasible)
+        for candidate, outcome in zip(feasible, outcomes, strict=True):
+            candidate.take(kind, outcome, seconds)
 
     def rewarded(self, measured: Measured) -> Measured:
         """A measurement, maybe of another search, with the reward that is given here."""
@@ -149,33 +215,6 @@ class Evaluator:
         else:
             value = reward(measured.accuracy, measured.latency_ms, self._reward_config)
         return dataclasses.replace(measured, reward=value)
-
-    def _run(self, kind: str, field: str, evaluate_all: Callable, found: list[dict]) -> None:
-        """Adds one of the two measurements to what is known of the networks that are feasible."""
-        feasible = [known for known in found if "reason" not in known]
-        if not feasible:
-            return
-        start = time.monotonic()
-        evaluations = evaluate_all([known["network"] for known in feasible])
-        seconds = (time.monotonic() - start) / len(feasible)
-        for known, evaluation in zip(feasible, evaluations, strict=True):
-            known["train_seconds" if kind == "accuracy" else "latency_seconds"] = seconds
-            if isinstance(evaluation, Infeasible):
-                known["reason"] = " ".join(str(evaluation).split()) or "infeasible"
-                continue
-            if not isinstance(evaluation, Evaluation):
-                evaluation = Evaluation(float(evaluation))
-            known["records"][kind] = json.loads(json.dumps(evaluation.record, default=float))
-            value = float(evaluation.value)
-            if math.isnan(value):
-                known["reason"] = f"the {kind} is not a number"
-                continue
-            # Checked here, so that no network is trained in vain.
-            if kind == "latency" and not 0 < value < math.inf:
-                raise ValueError(f"latency is {value} ms, must be finite and over 0")
-            if kind == "accuracy" and not 0 <= value <= 1:
-                raise ValueError(f"accuracy is {value}, must be top-1 in [0, 1]")
-            known[field] = value
 
 
 def _all_by(evaluator: object, method: str) -> Callable[[list[Network]], list]:

@@ -1,6 +1,7 @@
 """The search: sample, evaluate, update (MnasNet, figure 1 and section 4.2)."""
 
 import dataclasses
+import itertools
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Protocol
@@ -8,63 +9,23 @@ from typing import Protocol
 import numpy as np
 
 from search.evaluators import AccuracyEvaluator, Evaluator, LatencyEvaluator, Network
-from search.hyperparameters import ControllerConfig, EvolutionConfig, PPOConfig
+from search.executors.measuring import InlineMeasuring, MakeMeasuring
 from search.learning.algorithms import ALGORITHMS
-from search.reward import RewardConfig
+from search.samples import Sample, Samples, as_batch
+from search.search_config import SearchConfig, search_settings
 from search.search_space import SearchSpace
 from search.tally import Tally
 from search.trials import Measured, Trial, TrialStore
-from search.workdir import SettingsMismatch, Workdir, check_settings
+from search.workdir import Workdir, check_settings
 
-
-@dataclasses.dataclass(frozen=True)
-class SearchConfig:
-    """A search.
-
-    Attributes:
-      reward: how accuracy and latency become the reward.
-      max_trials: samples in all, repeats included; may be raised later to go on.
-      batch_size: samples per update of the controller.
-      seed: of everything random in the algorithm.
-      algorithm: a key of `search.learning.algorithms.ALGORITHMS`.
-      max_latency_ms: slower networks are infeasible and are not trained; None for no limit.
-      controller: of algorithm 'ppo'; 'reinforce' takes units and uniform_mixture from it.
-      ppo: of algorithm 'ppo'; 'reinforce' takes learning_rate and baseline_decay from it.
-      evolution: of algorithm 'evolution'.
-
-    Raises:
-      ValueError: for a value out of range.
-    """
-
-    reward: RewardConfig
-    max_trials: int = 8000
-    batch_size: int = 20
-    seed: int = 0
-    algorithm: str = "ppo"
-    max_latency_ms: float | None = None
-    controller: ControllerConfig = ControllerConfig()
-    ppo: PPOConfig = PPOConfig()
-    evolution: EvolutionConfig = EvolutionConfig()
-
-    def __post_init__(self):
-        for name in ("max_trials", "batch_size"):
-            if getattr(self, name) < 1:
-                raise ValueError(f"{name} is {getattr(self, name)}, must be 1 or more")
-        if not 0 <= self.seed < 2**31:
-            raise ValueError(f"seed is {self.seed}, must be from 0 to {2**31 - 1}")
-        if self.algorithm not in ALGORITHMS:
-            raise ValueError(
-                f"unknown algorithm {self.algorithm!r}, known are {', '.join(ALGORITHMS)}"
-            )
-        if self.max_latency_ms is not None and not self.max_latency_ms > 0:
-            raise ValueError(f"max_latency_ms is {self.max_latency_ms}, must be over 0")
+__all__ = ["Observer", "Search", "SearchConfig", "SearchResult", "run_search", "search_settings"]
 
 
 class Observer(Protocol):
     """Somebody who is told how the search goes."""
 
     def on_start(self, number: int, network: Network) -> None:
-        """The network of trial `number`, from 0, is about to be measured."""
+        """The turn of the network of trial `number`, from 0, has come to be measured."""
 
     def on_trial(self, trial: Trial) -> None:
         """A trial is known and committed."""
@@ -95,6 +56,7 @@ def run_search(
     workdir: str | Path | Workdir | None = None,
     count: Callable[[Network], object] | None = None,
     observers: Sequence[Observer] = (),
+    measuring: MakeMeasuring = InlineMeasuring,
 ) -> SearchResult:
     """Searches, or goes on with a search that was stopped or killed.
 
@@ -106,6 +68,7 @@ def run_search(
       workdir: where it is kept; a search that is there goes on. None keeps it in memory only.
       count: network -> object with `params` and `multiply_adds`, for the record.
       observers: are told of each trial and update that is new in this call.
+      measuring: makes who measures; `search.executors` has several processes and clusters.
 
     Returns:
       All trials, also those of earlier calls, and the best.
@@ -117,10 +80,24 @@ def run_search(
     if workdir is not None and not isinstance(workdir, Workdir):
         with Workdir(workdir) as opened:
             return run_search(
-                space, accuracy, latency, config, workdir=opened, count=count, observers=observers
+                space,
+                accuracy,
+                latency,
+                config,
+                workdir=opened,
+                count=count,
+                observers=observers,
+                measuring=measuring,
             )
     search = Search(
-        space, accuracy, latency, config, workdir=workdir, count=count, observers=observers
+        space,
+        accuracy,
+        latency,
+        config,
+        workdir=workdir,
+        count=count,
+        observers=observers,
+        measuring=measuring,
     )
     while not search.done:
         search.advance()
@@ -152,6 +129,7 @@ class Search:
         observers: Sequence[Observer] = (),
         known: Callable[[Network], Measured | None] = lambda network: None,
         more_settings: dict | None = None,
+        measuring: MakeMeasuring = InlineMeasuring,
     ):
         self._space, self._config, self._known = space, config, known
         self._workdir, self._observers = workdir, observers
@@ -160,17 +138,17 @@ class Search:
         evaluators = self._evaluator.accuracy, self._evaluator.latency
         settings = search_settings(space, *evaluators, config)
         check_settings(self.store, settings | (more_settings or {}))
+        self._measuring = measuring(self._evaluator, self._on_start)
+        # The samples of each network that is being measured; the first is whom it is measured for.
+        self._being_measured: dict[Network, list[Sample]] = {}
+        self._samples = Samples(space)
         self._algorithm = self._make_algorithm()
-        self.updates, state = workdir.load_checkpoint() if workdir else (0, {})
-        if state:
-            self._algorithm.restore(state)
-        recorded = self.store.trials()
-        if len(recorded) < self.updates * config.batch_size:
-            # A power cut may take the last trials, which a checkpoint outlived: what the algorithm
-            # has learned must be what is recorded, so it learns again from the start.
-            self.updates, self._algorithm = 0, self._make_algorithm()
-        self._recorded = recorded[self.updates * config.batch_size :]
-        self._evaluated = len(recorded)
+        self._recorded = {trial.trial: trial for trial in self.store.trials()}
+        self._evaluated = len(self._recorded)
+        self._learned: set[int] = set()  # numbers of the trials that the algorithm was told of
+        self._lowest_free = 0  # all numbers below it have a sample
+        self.updates = 0
+        self._go_on()
 
     def _make_algorithm(self):
         config = self._config
@@ -182,34 +160,45 @@ class Search:
             seed=config.seed,
         )
 
+    def _go_on(self) -> None:
+        """Restores the checkpoint, where all that its algorithm was told of is recorded."""
+        updates, state = self._workdir.load_checkpoint() if self._workdir else (0, {})
+        learned = set(state.get("learned", np.zeros(0, int)).tolist())
+        # A power cut may take the last trials, which a checkpoint outlived: what the algorithm has
+        # learned must be what is recorded, else it learns again from the start.
+        if learned and learned <= self._recorded.keys():
+            self._algorithm.restore(_part(state, "algorithm/"))
+            self.updates, self._learned = updates, learned
+            for number in learned:
+                del self._recorded[number]
+            self._start(self._samples.restore(_part(state, "samples/")))
+        elif self._config.update == "async" and self._recorded:
+            # Which trials it learned from together is known to the checkpoint only: it hears of
+            # them as of somebody else's.
+            self.observe(list(self._recorded.values()))
+            self._learned, self._recorded = set(self._recorded), {}
+            self.updates = len(self._learned) // self._config.batch_size
+
     @property
     def done(self) -> bool:
         """Whether max_trials are there, and the algorithm has learned from all whole batches."""
-        whole_batches = self._config.max_trials // self._config.batch_size
-        return self.updates >= whole_batches and self._evaluated >= self._config.max_trials
+        missing = self._config.max_trials - self._evaluated
+        return (
+            missing <= 0 and self._config.max_trials - len(self._learned) < self._config.batch_size
+        )
 
     def advance(self) -> None:
-        """Samples a batch, evaluates it, learns from it; the last batch may be cut short."""
-        config = self._config
-        first = self.updates * config.batch_size
-        # Always a whole batch, so that a search of which max_trials is raised goes on as if it had
-        # been so from the start; what lies over max_trials is not evaluated yet.
-        batch = self._algorithm.sample(config.batch_size)
-        trials = self._recorded[: config.batch_size]
-        self._recorded = self._recorded[config.batch_size :]
-        _check_replay(trials, batch.tokens)
-        samples = [
-            (number, tokens, self._space.decode(tokens))
-            for number, tokens in enumerate(map(tuple, batch.tokens.tolist()), start=first)
-            if first + len(trials) <= number < config.max_trials
-        ]
-        for group in [samples] if self._evaluator.at_once else [[sample] for sample in samples]:
-            trials += self._evaluate(group)
-        self._evaluated = max(self._evaluated, first + len(trials))
-        if len(trials) < config.batch_size:
-            return
-        rewards = np.array([trial.reward for trial in trials], np.float32)
-        metrics = self._algorithm.step(batch, rewards)
+        """Measures until there is a batch to learn from, and learns; the last may be cut short."""
+        self._sample()
+        size, in_order = self._config.batch_size, self._config.update == "batch"
+        while not (ready := self._samples.ready(size, in_order=in_order)):
+            if self._evaluated >= self._config.max_trials:
+                return
+            self._take(self._measuring.finished())
+        rewards = np.array([sample.trial.reward for sample in ready], np.float32)
+        metrics = self._algorithm.step(as_batch(ready), rewards)
+        self._samples.drop(ready)
+        self._learned |= {sample.number for sample in ready}
         self.updates += 1
         self._save_update(metrics)
         for observer in self._observers:
@@ -222,36 +211,70 @@ class Search:
             rewards = [self._evaluator.rewarded(trial.measured).reward for trial in trials]
             self._algorithm.observe(tokens, np.array(rewards, np.float32))
 
-    def _evaluate(self, samples: list[tuple[int, tuple[int, ...], Network]]) -> list[Trial]:
-        """The trials of samples: their networks measured once each, committed together."""
-        new, measured = {}, {}
-        for number, _, network in samples:
-            if self.store.find(network) is not None or network in new or network in measured:
+    def _sample(self) -> None:
+        """Samples whole batches, until there are enough for all workers to have work."""
+        size = self._config.batch_size
+        enough = size
+        if self._config.update == "async":
+            enough += self._measuring.num_workers
+        while len(self._samples) < enough:
+            # Always a whole batch, so that a search of which max_trials is raised goes on as if it
+            # had been so from the start; what lies over max_trials is not measured yet.
+            batch = self._algorithm.sample(size)
+            free = filter(self._is_free, itertools.count(self._lowest_free))
+            numbers = list(itertools.islice(free, size))
+            self._lowest_free = numbers[-1] + 1
+            self._start(self._samples.add(batch, numbers))
+
+    def _is_free(self, number: int) -> bool:
+        return number not in self._learned and number not in self._samples
+
+    def _start(self, samples: Sequence[Sample]) -> None:
+        """Hands samples in to be measured, where nothing is known of their networks."""
+        trials, to_measure, first = [], [], {}
+        for sample in samples:
+            network = sample.network
+            if (recorded := self._recorded.pop(sample.number, None)) is not None:
+                sample.check(recorded)
+                self._samples.finish(recorded)
+            elif sample.number >= self._config.max_trials:
                 continue
-            by_another = self._known(network)
-            if by_another is not None:
+            elif (earlier := self.store.find(network) or first.get(network)) is not None:
+                trials.append(sample.becomes(earlier.measured, reused_from=earlier.trial))
+            elif network in self._being_measured:
+                self._being_measured[network].append(sample)
+            elif (elsewhere := self._known(network)) is not None:
                 # It took no time here.
-                by_another = dataclasses.replace(by_another, train_seconds=0.0, latency_seconds=0.0)
-                measured[network] = self._evaluator.rewarded(by_another)
-                continue
-            new[network] = number
-            for observer in self._observers:
-                observer.on_start(number, network)
-        measured |= zip(new, self._evaluator.measure_all(list(new)), strict=True)
-        trials, first = [], {}
-        for number, tokens, network in samples:
-            recorded = self.store.find(network)
-            if recorded is not None:
-                trials.append(Trial(number, tokens, recorded.measured, recorded.trial))
+                elsewhere = dataclasses.replace(elsewhere, train_seconds=0.0, latency_seconds=0.0)
+                first[network] = sample.becomes(self._evaluator.rewarded(elsewhere))
+                trials.append(first[network])
             else:
-                repeated = first.setdefault(network, number)
-                reused_from = repeated if repeated != number else None
-                trials.append(Trial(number, tokens, measured[network], reused_from))
+                self._being_measured[network] = [sample]
+                to_measure.append(network)
+        self._commit(trials)
+        if to_measure:
+            self._measuring.submit(to_measure)
+
+    def _on_start(self, network: Network) -> None:
+        for observer in self._observers:
+            observer.on_start(self._being_measured[network][0].number, network)
+
+    def _take(self, measured: Sequence[Measured]) -> None:
+        """Commits what was measured, and the repeats that waited for it, together."""
+        trials = []
+        for one in measured:
+            first, *repeats = self._being_measured.pop(one.network)
+            trials.append(first.becomes(one))
+            trials += [repeat.becomes(one, reused_from=first.number) for repeat in repeats]
+        self._commit(sorted(trials, key=lambda trial: trial.trial))
+
+    def _commit(self, trials: list[Trial]) -> None:
         self.store.append(trials)
+        self._evaluated += len(trials)
         for trial in trials:
+            self._samples.finish(trial)
             for observer in self._observers:
                 observer.on_trial(trial)
-        return trials
 
     def result(self) -> SearchResult:
         """What there is so far."""
@@ -264,34 +287,12 @@ class Search:
             return  # nobody will read a report of it, or go on with it
         probabilities = [np.round(row, 4).tolist() for row in self._algorithm.probabilities()]
         self.store.save_settings({"probabilities": probabilities})
-        self._workdir.save_checkpoint(self.updates, self._algorithm.state())
+        state = {f"algorithm/{name}": array for name, array in self._algorithm.state().items()}
+        state |= {f"samples/{name}": array for name, array in self._samples.state().items()}
+        state["learned"] = np.array(sorted(self._learned))
+        self._workdir.save_checkpoint(self.updates, state)
 
 
-def search_settings(
-    space: SearchSpace,
-    accuracy: AccuracyEvaluator,
-    latency: LatencyEvaluator,
-    config: SearchConfig,
-) -> dict:
-    """All that the trials depend on, as names with JSON-able values; not max_trials."""
-    settings = {
-        "space": {
-            "name": space.name,
-            "decisions": [[d.name, list(d.choices)] for d in space.decisions],
-        },
-        "accuracy": getattr(accuracy, "settings", {}),
-        "latency": getattr(latency, "settings", {}),
-        "search": dataclasses.asdict(config),
-    }
-    del settings["search"]["max_trials"]
-    return settings
-
-
-def _check_replay(trials: Sequence[Trial], tokens: np.ndarray) -> None:
-    for trial, sampled in zip(trials, tokens, strict=False):
-        if trial.tokens != tuple(sampled):
-            raise SettingsMismatch(
-                f"trial {trial.trial} was recorded as {trial.tokens}, but the search that goes on "
-                f"samples {tuple(map(int, sampled))}: another version of this program or another "
-                "kind of processor made the workdir; go on there, or start in another --workdir"
-            )
+def _part(state: dict[str, np.ndarray], prefix: str) -> dict[str, np.ndarray]:
+    """The arrays whose names begin with prefix, without it."""
+    return {k.removeprefix(prefix): v for k, v in state.items() if k.startswith(prefix)}

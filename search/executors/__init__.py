@@ -1,0 +1,1 @@
+"""Who measures the networks: this process, several of this machine, or a Ray cluster."""
