@@ -8,6 +8,7 @@ import dataclasses
 from collections.abc import Iterable
 
 from mnasnet.block_args import BlockArgs, decode
+from mnasnet.filters import round_filters
 
 
 @dataclasses.dataclass(frozen=True)
@@ -21,6 +22,8 @@ class Architecture:
       head_filters: of the 1x1 convolution behind; not scaled by a depth multiplier.
       dropout_rate: before the classifier, while training.
       image_size: height and width of the images that it was designed for.
+      depth_divisor: what scaled filters are rounded to multiples of.
+      min_depth: the smallest number of scaled filters; 0 for one depth_divisor.
 
     Raises:
       ValueError: for no blocks, blocks that do not fit together, or a number out of range; names
@@ -33,14 +36,16 @@ class Architecture:
     head_filters: int = 1280
     dropout_rate: float = 0.2
     image_size: int = 224
+    depth_divisor: int = 8
+    min_depth: int = 0
 
     def __post_init__(self):
         if not self.blocks:
             raise ValueError(f"architecture {self.name!r} has no blocks, at least one is needed")
-        for field in ("stem_filters", "head_filters", "image_size"):
+        for field, least in _LEAST.items():
             value = getattr(self, field)
-            if not isinstance(value, int) or value < 1:
-                raise ValueError(f"{field} is {value!r}, must be a whole number >= 1")
+            if not isinstance(value, int) or value < least:
+                raise ValueError(f"{field} is {value!r}, must be a whole number >= {least}")
         if not 0 <= self.dropout_rate < 1:
             raise ValueError(
                 f"dropout_rate is {self.dropout_rate!r}, must be at least 0 and under 1"
@@ -53,6 +58,13 @@ class Architecture:
                     f"architecture {self.name!r}: block {position} takes i{given} but block "
                     f"{position - 1} gives o{before.output_filters}; they must be equal"
                 )
+
+    def scaled(self, filters: int, depth_multiplier: float | None) -> int:
+        """Filters of the stem or a block under a depth multiplier (`round_filters`)."""
+        return round_filters(filters, depth_multiplier, self.depth_divisor, self.min_depth)
+
+
+_LEAST = {"stem_filters": 1, "head_filters": 1, "image_size": 1, "depth_divisor": 1, "min_depth": 0}
 
 
 def from_blocks(strings: Iterable[str], **fields) -> Architecture:

@@ -33,6 +33,8 @@ def describe(trained: TrainedModel, labels: tuple[str, ...] | None) -> dict:
         "stem_filters": architecture.stem_filters,
         "head_filters": architecture.head_filters,
         "depth_multiplier": trained.depth_multiplier,
+        "depth_divisor": architecture.depth_divisor,
+        "min_depth": architecture.min_depth,
         "weights": {
             "checkpoint": os.path.basename(loaded.path),
             "step": loaded.step,

@@ -8,7 +8,6 @@ that it lacks (`conv`, `dconv`, `pool`) follow the paper's search space (MnasNet
 import dataclasses
 
 from mnasnet.architectures import Architecture
-from mnasnet.filters import round_filters
 
 
 @dataclasses.dataclass(frozen=True)
@@ -52,12 +51,12 @@ def expand_blocks(
       ValueError: for a depth multiplier that is not over 0.
     """
     layers = []
-    entering = round_filters(architecture.stem_filters, depth_multiplier)
+    entering = architecture.scaled(architecture.stem_filters, depth_multiplier)
     for block in architecture.blocks:
-        output = round_filters(block.output_filters, depth_multiplier)
+        output = architecture.scaled(block.output_filters, depth_multiplier)
         # What a block declares counts, not what enters: mnasnet-small declares i16 behind a stem of
         # 8, and for that alone its first block has no residual.
-        declared = round_filters(block.input_filters, depth_multiplier)
+        declared = architecture.scaled(block.input_filters, depth_multiplier)
         for repeat in range(block.num_repeat):
             stride = block.strides[0] if repeat == 0 else 1
             layers.append(

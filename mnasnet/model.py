@@ -19,7 +19,6 @@ import tensorflow as tf
 import tf_keras
 
 from mnasnet.architectures import Architecture
-from mnasnet.filters import round_filters
 from mnasnet.layer_args import LayerArgs, expand_blocks
 from mnasnet.layers import (
     DepthwiseConv,
@@ -53,7 +52,7 @@ def build_model(
       num_classes: width of the classifier.
       image_size: H and W; None takes the architecture's.
       depth_multiplier: scales the filters of the stem and the blocks, not of the head; None leaves
-        them as they are, while 1.0 rounds them to multiples of 8.
+        them as they are, while 1.0 rounds them to multiples of the architecture's depth_divisor.
       dropout_rate: before the classifier; None takes the architecture's, 0 means no dropout.
 
     Returns:
@@ -73,7 +72,7 @@ def build_model(
 
     images = tf_keras.Input((image_size, image_size, 3), name="images")
     x = NormalizeImages(name="normalize")(images)
-    x = _conv(x, round_filters(architecture.stem_filters, depth_multiplier), 3, 2, "stem")
+    x = _conv(x, architecture.scaled(architecture.stem_filters, depth_multiplier), 3, 2, "stem")
     for index, layer in enumerate(expand_blocks(architecture, depth_multiplier)):
         x = _block(x, layer, f"block_{index}")
     x = PointwiseConv(architecture.head_filters, name="head/conv")(x)

@@ -1,5 +1,6 @@
 """Flags that name a network, and what they mean; for every binary that takes one network."""
 
+import dataclasses
 from typing import Any
 
 from absl import flags
@@ -29,7 +30,16 @@ _HEAD_FILTERS = flags.DEFINE_integer(
 _DEPTH_MULTIPLIER = flags.DEFINE_float(
     "depth_multiplier",
     None,
-    "scales the filters of stem and blocks and rounds them to multiples of 8; by default neither",
+    "scales the filters of stem and blocks and rounds them to multiples of depth_divisor; by "
+    "default neither",
+)
+_DEPTH_DIVISOR = flags.DEFINE_integer(
+    "depth_divisor",
+    None,
+    f"what scaled filters are rounded to multiples of; by default {Architecture.depth_divisor}",
+)
+_MIN_DEPTH = flags.DEFINE_integer(
+    "min_depth", None, "the smallest number of scaled filters; by default one depth_divisor"
 )
 _IMAGE_SIZE = flags.DEFINE_integer(
     "image_size", None, "height and width of the images; by default what the network is made for"
@@ -58,19 +68,27 @@ def architecture_from_flags() -> Architecture:
         raise ValueError(
             f"--model_name={_MODEL_NAME.value} and --blocks name two networks, give one of them"
         )
+    rounding = rounding_arguments()
     if _BLOCKS.value is not None:
-        return from_blocks(_BLOCKS.value, **own_fields)
+        return from_blocks(_BLOCKS.value, **own_fields, **rounding)
     if own_fields:
         name = next(iter(own_fields))
         raise ValueError(
             f"--{name}={own_fields[name]} goes with --blocks, {_MODEL_NAME.value} has its own"
         )
-    return get_architecture(_MODEL_NAME.value)
+    return dataclasses.replace(get_architecture(_MODEL_NAME.value), **rounding)
 
 
 def network_named() -> bool:
     """Whether --model_name or --blocks names a network."""
     return _BLOCKS.value is not None or _MODEL_NAME.value is not None
+
+
+def rounding_arguments() -> dict[str, int]:
+    """The fields of an Architecture that say how scaled filters are rounded, as far as given."""
+    return {
+        flag.name: flag.value for flag in (_DEPTH_DIVISOR, _MIN_DEPTH) if flag.value is not None
+    }
 
 
 def size_arguments() -> dict[str, Any]:

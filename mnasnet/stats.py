@@ -12,7 +12,6 @@ import numbers
 from collections.abc import Iterable
 
 from mnasnet.architectures import Architecture
-from mnasnet.filters import round_filters
 from mnasnet.layer_args import LayerArgs, expand_blocks
 
 Shape = tuple[int, int, int]
@@ -100,7 +99,7 @@ def count(
         if not isinstance(value, numbers.Integral) or value < 1:
             raise ValueError(f"{name} is {value!r}, must be a whole number >= 1")
     rows = _Rows((image_size, image_size, 3))
-    rows.conv("stem", 3, 2, round_filters(architecture.stem_filters, depth_multiplier))
+    rows.conv("stem", 3, 2, architecture.scaled(architecture.stem_filters, depth_multiplier))
     for number, layer in enumerate(expand_blocks(architecture, depth_multiplier)):
         rows.extend(_layer_rows(number, layer, rows.shape))
     rows.conv("head/conv", 1, 1, architecture.head_filters)

@@ -94,6 +94,27 @@ def test_filters_round_to_eights_halves_up_and_never_lose_a_tenth(filters, multi
     assert round_filters(filters, multiplier) == rounded
 
 
+@pytest.mark.parametrize(
+    ("filters", "divisor", "min_depth", "rounded"),
+    [
+        (32, 4, 0, 12),  # 11.2 of 32 at 0.35
+        (3, 4, 0, 4),  # 1.05: one divisor
+        (3, 4, 12, 12),
+        (3, 4, 6, 6),  # the least is not rounded
+        (32, 1, 0, 11),
+    ],
+)
+def test_scaled_filters_are_multiples_of_the_divisor_and_no_fewer_than_the_least(
+    filters, divisor, min_depth, rounded
+):
+    assert round_filters(filters, 0.35, divisor, min_depth) == rounded
+    architecture = from_blocks(
+        [f"r1_k3_s11_e1_i32_o{filters}"], depth_divisor=divisor, min_depth=min_depth
+    )
+    row = count(architecture, depth_multiplier=0.35).layers[2]
+    assert (row.name, row.output_shape[2]) == ("block_0/project", rounded)
+
+
 def hand_counted():
     """One block of each operation on a 9 x 9 image: every odd size meets a stride of 2."""
     return from_blocks(

@@ -18,6 +18,8 @@ flags.FLAGS(["train", *sys.argv[1:]])
 config = train_flags.settings_from_flags()
 print(config.train_batch_size, config.train_steps, config.strategy, config.image_size,
       config.model_name, config.dropout_rate)
+if config.depth_multiplier:
+    print(config.depth_multiplier, config.depth_divisor, config.min_depth)
 """
 
 
@@ -49,6 +51,13 @@ def test_official_flags_are_taken_by_their_names():
         "--transpose_input=false", "--skip_host_call=true", "--train_batch_size=8",
     )  # fmt: skip
     assert read == "8 437898 tpu 96 mnasnet-small 0.0"
+
+
+def test_the_rounding_of_filters_can_be_chosen_by_official_names():
+    read = _read(
+        "--model_name=mnasnet-a1", "--depth_multiplier=0.5", "--depth_divisor=4", "--min_depth=12"
+    )
+    assert read.splitlines()[1] == "0.5 4 12"
 
 
 def test_a_network_of_flags_puts_that_of_a_file_aside(tmp_path):

@@ -6,7 +6,12 @@ import os
 from absl import flags
 
 from mnasnet.architectures import Architecture
-from mnasnet.model_flags import architecture_from_flags, network_named, size_arguments
+from mnasnet.model_flags import (
+    architecture_from_flags,
+    network_named,
+    rounding_arguments,
+    size_arguments,
+)
 
 CHECKPOINT = flags.DEFINE_string(
     "checkpoint",
@@ -69,14 +74,16 @@ def _network(named: Architecture | None):
     folder = os.path.dirname(find_checkpoint(CHECKPOINT.value))
     for model_dir in (folder, os.path.dirname(folder)):  # archive/ lies in the training's folder
         if named is None and storage.exists(os.path.join(model_dir, FILE_NAME)):
-            return dataclasses.replace(load_network(model_dir), **sizes)
+            network = load_network(model_dir)
+            architecture = dataclasses.replace(network.architecture, **rounding_arguments())
+            return dataclasses.replace(network, architecture=architecture, **sizes)
     if CHECKPOINT.value.endswith(".weights.h5"):  # which has no names to tell anything by
         named = named or architecture_from_flags()
     else:
         checkpoint = open_checkpoint(CHECKPOINT.value)
         sizes.setdefault("num_classes", num_classes_of(checkpoint))
         if named is None:
-            identity = identify(checkpoint)
+            identity = identify(checkpoint, rounding_arguments())
             named = identity.architecture
             sizes.setdefault("depth_multiplier", identity.depth_multiplier)
     return TrainedNetwork(named, **{"num_classes": 1000, "image_size": named.image_size, **sizes})

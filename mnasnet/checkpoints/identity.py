@@ -1,6 +1,7 @@
 """Which network a checkpoint is of, told by its shapes: a published one at a usual width."""
 
 import dataclasses
+from collections.abc import Mapping
 
 import numpy as np
 
@@ -37,15 +38,20 @@ def num_classes_of(checkpoint: CheckpointFile) -> int:
     )
 
 
-def identify(checkpoint: CheckpointFile) -> Identity:
+def identify(checkpoint: CheckpointFile, rounding: Mapping[str, int] | None = None) -> Identity:
     """The published network that has as many trainable parameters as the checkpoint.
+
+    Args:
+      checkpoint: any that has names of variables.
+      rounding: `depth_divisor` and `min_depth`, where they are not the usual ones.
 
     Raises:
       CheckpointError: where there is none.
     """
     classes, params = num_classes_of(checkpoint), _trainable_params(checkpoint)
     for multiplier in _DEPTH_MULTIPLIERS:
-        for architecture in ARCHITECTURES.values():
+        for published in ARCHITECTURES.values():
+            architecture = dataclasses.replace(published, **(rounding or {}))
             stats = count(architecture, num_classes=classes, depth_multiplier=multiplier)
             if stats.params == params:
                 return Identity(architecture, multiplier, classes)

@@ -34,6 +34,12 @@ class TrainingConfig:
     stem_filters: int | None = _field(None, "filters of the convolution in front, with blocks")
     head_filters: int | None = _field(None, "filters of the convolution behind, with blocks")
     depth_multiplier: float | None = _field(None, "scales the filters of stem and blocks")
+    depth_divisor: int | None = _field(
+        None, "what scaled filters are rounded to multiples of; by default 8"
+    )
+    min_depth: int | None = _field(
+        None, "the smallest number of scaled filters; by default one depth_divisor"
+    )
     image_size: int | None = _field(None, "height and width of the images")
     num_classes: int | None = _field(None, "outputs of the classifier")
     dropout_rate: float | None = _field(

@@ -29,8 +29,6 @@ WITHOUT_EFFECT = {
 ONLY = {
     "data_format": "channels_last",
     "quantized_training": False,
-    "depth_divisor": 8,
-    "min_depth": 0,
     "quantization_delay_epochs": 0,
 }
 _KNOWN = {field.name: field for field in dataclasses.fields(TrainingConfig)}

@@ -127,17 +127,18 @@ def architecture_of(config: TrainingConfig) -> Architecture:
     if (config.model_name is None) == (config.blocks is None):
         given = "neither" if config.blocks is None else f"model_name {config.model_name!r} and both"
         raise ValueError(f"one of model_name and blocks must name the network, {given} given")
-    fields = {
-        name: getattr(config, name)
-        for name in ("stem_filters", "head_filters")
-        if getattr(config, name) is not None
-    }
+
+    def given(*names):
+        return {name: value for name in names if (value := getattr(config, name)) is not None}
+
+    fields = given("stem_filters", "head_filters")
+    rounding = given("depth_divisor", "min_depth")
     if config.blocks is not None:
-        return from_blocks(config.blocks, **fields)
+        return from_blocks(config.blocks, **fields, **rounding)
     if fields:
         name = next(iter(fields))
         raise ValueError(f"{name} {fields[name]} goes with blocks, {config.model_name} has its own")
-    return get_architecture(config.model_name)
+    return dataclasses.replace(get_architecture(config.model_name), **rounding)
 
 
 def num_train_steps(config: TrainingConfig, num_train_images: int) -> int:
