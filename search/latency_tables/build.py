@@ -1,15 +1,15 @@
 """Times the operators of a space: networks that have them all, whole and operator by operator."""
 
 import dataclasses
+import json
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from pathlib import Path
 from typing import Protocol
 
 from mnasnet.architectures import Architecture
 from search.latency_tables.attribution import ProfileMismatch, operator_ms
 from search.latency_tables.listing import SpaceOperators
-from search.latency_tables.operators import operators_of
 from search.latency_tables.table_file import LatencyTable, Subject, Timed, read_table
 from search.quantities import counted, milliseconds
 from search.spaces.decisions import SearchSpace
@@ -39,6 +39,7 @@ def build(
     path: Path,
     profiles: int = 3,
     say: Callable[[str], None] = print,
+    attribute: Callable[[bytes, Profile, Iterable[str]], dict[str, float]] = operator_ms,
 ) -> LatencyTable:
     """Builds the table of a space, or goes on with one; each network is in the file once timed.
 
@@ -50,6 +51,7 @@ def build(
       path: of the table.
       profiles: of each network.
       say: is told how far it is.
+      attribute: .tflite, profile of it, places of its operators -> ms of each.
 
     Raises:
       ValueError: for a file that is something else, or a space that cannot be listed.
@@ -70,8 +72,17 @@ def build(
     start = time.monotonic()
     for number, tokens in enumerate(plan, 1):
         network = space.decode(tokens)
-        timed, device = _timed(space, subject, clock, convert, network, profiles)
+        architecture = space.architecture(network)
+        tflite = convert(architecture)
+        measurement = clock.measure(tflite)
+        device = device_of(measurement)
         check_device(table, device, path)
+        places = [place for place, _ in operators.placed(architecture)]
+        found = [_profiled(clock, tflite, places, attribute) for _ in range(profiles)]
+        record = json.loads(json.dumps(dataclasses.asdict(measurement)))
+        del record["raw"]  # pages of it, and its figures are there
+        of_places = {place: [ms[place] for ms in found] for place in places}
+        timed = Timed(network, measurement.latency_ms, of_places, record)
         table = table.with_network(timed, device, space)
         table.write(path)
         left = (time.monotonic() - start) / number * (len(plan) - number)
@@ -96,24 +107,14 @@ def check_device(table: LatencyTable, device: dict, path: Path) -> None:
             raise ValueError(f"the table {path} was timed with {field} {has}, here it is {value}")
 
 
-def _timed(space, subject, clock, convert, network, profiles) -> tuple[Timed, dict]:
-    architecture = space.architecture(network)
-    tflite = convert(architecture)
-    places = [
-        place for place, _ in operators_of(architecture, subject.image_size, subject.num_classes)
-    ]
-    measurement = clock.measure(tflite)
-    found: dict[str, list[float]] = {place: [] for place in places}
-    for _ in range(profiles):
-        try:
-            for place, ms in operator_ms(tflite, clock.profile(tflite), places).items():
-                found[place].append(ms)
-        except ProfileMismatch as error:
-            raise ToolError(
-                f"the profile of this benchmark_model is not understood: {error}"
-            ) from error
-        except ValueError as error:
-            raise DeviceError(str(error)) from error
-    record = dataclasses.asdict(measurement)
-    del record["raw"]  # pages of it, and the figures are there
-    return Timed(network, measurement.latency_ms, found, record), device_of(measurement)
+def _profiled(clock, tflite, places, attribute) -> dict[str, float]:
+    try:
+        profile = clock.profile(tflite)
+    except ValueError as error:
+        raise DeviceError(f"{error}: start the same command again") from error
+    try:
+        return attribute(tflite, profile, places)
+    except ProfileMismatch as error:
+        raise ToolError(
+            f"this benchmark_model's profile of operators is not understood: {error}"
+        ) from error

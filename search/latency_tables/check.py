@@ -102,13 +102,7 @@ def check(
       ValueError: for another device.
       ConversionError, MeasurementError, DeviceError: as the clock.
     """
-    known = {timed.network for timed in table.networks}
-    rng = np.random.default_rng(seed)
-    sample = []
-    while len(sample) < networks:
-        network = space.decode(space.sample_uniform(rng, 1)[0])
-        if network not in known or space.size <= len(known) + networks:
-            sample.append(network)
+    sample = _sample(table, space, networks, seed)
     ms = {row.operator: row.ms for row in table.rows}
     checked = []
     for network in sample:
@@ -130,17 +124,34 @@ def check(
 
 
 def suspects(table: LatencyTable, space: SearchSpace, checked: Sequence[Checked]) -> list[str]:
-    """The operators that would explain most of the errors, were their rows wrong."""
-    errors = np.array([one.measured_ms - one.predicted_ms for one in checked])
-    scale = np.array([one.measured_ms for one in checked])
+    """The operators whose rows, were they others, would explain most of the errors."""
+    ms = {row.operator: row.ms for row in table.rows}
+    measured = np.array([one.measured_ms for one in checked])
+    errors = np.array([one.measured_ms - one.predicted_ms for one in checked]) / measured
     operators = [_operators(table, space.architecture(one.network)) for one in checked]
     explained = {}
     for operator in sorted(set().union(*operators)):
-        counts = np.array([of.count(operator) for of in operators]) / scale
-        relative = errors / scale
-        explained[operator] = float((counts @ relative) ** 2 / (counts @ counts))
+        counts = np.array([of.count(operator) for of in operators]) / measured
+        # The change of the row with the least squared errors; no row can be under 0.
+        change = max(float(counts @ errors / (counts @ counts)), -ms[operator])
+        explained[operator] = float(np.sum(errors**2) - np.sum((errors - change * counts) ** 2))
     most = sorted(explained, key=lambda operator: -explained[operator])
     return [str(operator) for operator in most[:_SUSPECTS]]
+
+
+def _sample(table: LatencyTable, space: SearchSpace, networks: int, seed: int):
+    """Random networks, all different and none of those that were timed for the table.
+
+    Of a space that has too few such networks, also others.
+    """
+    known = {timed.network for timed in table.networks}
+    rng = np.random.default_rng(seed)
+    sample = []
+    while len(sample) < networks:
+        network = space.decode(space.sample_uniform(rng, 1)[0])
+        if space.size < len(known) + networks or network not in known.union(sample):
+            sample.append(network)
+    return sample
 
 
 def _operators(table: LatencyTable, architecture: Architecture) -> list[Operator]:

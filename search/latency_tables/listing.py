@@ -6,6 +6,7 @@ from collections.abc import Iterable, Sequence
 
 import numpy as np
 
+from mnasnet.architectures import Architecture
 from search.latency_tables.operators import Operator, operators_of
 from search.spaces.decisions import SearchSpace
 
@@ -46,9 +47,12 @@ class SpaceOperators:
 
     def of(self, tokens: Sequence[int]) -> tuple[Operator, ...]:
         """The operators of one network, repeats included."""
-        architecture = self.space.architecture(self.space.decode(tokens))
-        found = operators_of(architecture, self.image_size, self.num_classes)
-        return tuple(operator for _, operator in found)
+        placed = self.placed(self.space.architecture(self.space.decode(tokens)))
+        return tuple(operator for _, operator in placed)
+
+    def placed(self, architecture: Architecture) -> tuple[tuple[str, Operator], ...]:
+        """The operators of one network with their places, see `operators_of`."""
+        return operators_of(architecture, self.image_size, self.num_classes)
 
     def covering(self, covered: Iterable[Operator] = ()) -> list[tuple[int, ...]]:
         """Tokens of few networks that together have all operators but those that are covered.

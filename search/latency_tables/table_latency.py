@@ -7,23 +7,28 @@ from mnasnet.architectures import Architecture
 from search.evaluators import Evaluation, Infeasible
 from search.latency_tables.operators import operators_of
 from search.latency_tables.table_file import LatencyTable, Subject, read_table
-from search.spaces.decisions import Network
+from search.spaces.decisions import Network, SearchSpace
 
 
-def load_checked(path: str, wanted: Subject, max_error: float) -> LatencyTable:
+def load_checked(
+    path: str, space: SearchSpace, image_size: int, quantization: str, max_error: float
+) -> LatencyTable:
     """A table to search with.
 
     Args:
       path: of its file.
-      wanted: what it must be of.
+      space: that it must be of.
+      image_size: that it must count for.
+      quantization: that it must be of.
       max_error: the mean relative error that its check may have found, at most.
 
     Raises:
-      ValueError: for a file that cannot be read or is cut short, a table of another subject, one
+      ValueError: for a file that cannot be read or is cut short, a table of something else, one
         that is not complete, was not checked, was edited since, or whose error is larger.
     """
     table = read_table(Path(path))
-    table.subject.check(wanted, path)
+    num_classes = table.subject.num_classes
+    table.subject.check(Subject.of(space, image_size, num_classes, quantization), path)
     again = f"run python -m search.latency_table check --table={path}"
     if not table.complete:
         raise ValueError(
@@ -52,10 +57,29 @@ class TableLatency:
       description: the same as the note, with what it is of.
     """
 
-    def __init__(self, table: LatencyTable, architecture_of: Callable[[Network], Architecture]):
-        """Args: the table, as `load_checked` gives it, and a network's stem, blocks and head."""
+    def __init__(
+        self,
+        table: LatencyTable,
+        architecture_of: Callable[[Network], Architecture],
+        num_classes: int,
+    ):
+        """Takes a table.
+
+        Args:
+          table: as `load_checked` gives it.
+          architecture_of: a network's blocks with stem and head around them.
+          num_classes: of the classifier that is priced with the network.
+
+        Raises:
+          ValueError: for a table of another number of classes.
+        """
         self._architecture_of = architecture_of
         self._subject = subject = table.subject
+        if subject.num_classes != num_classes:
+            raise ValueError(
+                f"the latency table is for {subject.num_classes} classes, the data has "
+                f"{num_classes}: build one with --num_classes={num_classes}"
+            )
         self._ms = {row.operator: row.ms for row in table.rows}
         check, device = table.check, table.device
         tau = "" if check["kendall_tau"] is None else f", Kendall tau {check['kendall_tau']:.2f}"
