@@ -7,7 +7,7 @@ from collections.abc import Iterable, Iterator
 
 from search.quantities import counted
 from search.reporting.findings import Findings
-from search.reporting.page import paragraph, section, table
+from search.reporting.page import network, paragraph, section, table
 
 # A search of days may have thousands.
 _EVENTS_SHOWN = 200
@@ -80,8 +80,9 @@ def _events(events: list[dict]) -> Iterator[str]:
     for event in events[-_EVENTS_SHOWN:]:
         time = datetime.datetime.fromtimestamp(event["time"], datetime.UTC)
         kind = _IN_WORDS.get(event["kind"], event["kind"])
-        rows.append((f"{time:%Y-%m-%d %H:%M:%S}", event["serial"], kind, event["message"]))
-    yield table(("time (UTC)", "phone", "event", "what happened"), rows, "tttt")
+        unbroken = network((f"{time:%Y-%m-%d %H:%M:%S}",))
+        rows.append((unbroken, event["serial"], kind, event["message"]))
+    yield table(("time (UTC)", "phone", "event", "what happened"), rows, "httt")
 
 
 def _phones(findings: Findings) -> list[_Phone]:

@@ -6,6 +6,7 @@ from typing import Protocol
 from mnasnet.architectures import Architecture
 from search.evaluators import Evaluation, Infeasible, Network
 from search.timing.untrained import untrained_tflites
+from tflite_bench.convert import ConversionError
 from tflite_bench.measurement import MeasurementError
 
 
@@ -70,8 +71,6 @@ class MeasuredLatency:
           Infeasible: where the network cannot be converted, or the clock refuses it.
           DeviceError: where the device fails: that is no trial.
         """
-        from tflite_bench.convert import ConversionError  # imports TensorFlow
-
         try:
             first, *others = untrained_tflites(
                 self._architecture_of(network),
@@ -96,7 +95,7 @@ class MeasuredLatency:
             evaluation = self._timer.time(tflite)
         except MeasurementError as error:
             return {"quantization": quantization, "reason": str(error)}
-        return {"latency_ms": evaluation.value, "quantization": quantization, **evaluation.record}
+        return {**evaluation.record, "quantization": quantization, "latency_ms": evaluation.value}
 
 
 def _in_words(quantization: str) -> str:

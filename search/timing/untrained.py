@@ -4,6 +4,7 @@ import threading
 from collections.abc import Sequence
 
 from mnasnet.architectures import Architecture
+from tflite_bench.convert import to_tflite
 
 # Keras names layers, and clears its session, for the whole process.
 _ONE_AT_A_TIME = threading.Lock()
@@ -22,7 +23,6 @@ def untrained_tflites(
     import tf_keras
 
     from mnasnet.model import build_model
-    from tflite_bench.convert import to_tflite
 
     def calibration(quantization):
         if quantization != "int8":
