@@ -133,7 +133,7 @@ def _check(space, subject: Subject, path: Path) -> None:
     given = flags.FLAGS
     with _networks_named(), usage_errors():
         table, checked = check(
-            table, space, clock, _converter(subject), path, given.check_networks, given.seed
+            table, space, clock, _converter(subject), path, given.check_networks, given.seed, _say
         )
     table.write(path)
     _print_checked(table, checked)

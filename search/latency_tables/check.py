@@ -86,6 +86,7 @@ def check(
     path: Path,
     networks: int,
     seed: int,
+    say: Callable[[str], None] = lambda line: None,
 ) -> tuple[LatencyTable, list[Checked]]:
     """Times random networks that the table was not made of; the table with what came of it.
 
@@ -97,6 +98,7 @@ def check(
       path: of the table, for messages.
       networks: how many to time.
       seed: of the sample.
+      say: is told how far it is.
 
     Raises:
       ValueError: for another device.
@@ -105,12 +107,13 @@ def check(
     sample = _sample(table, space, networks, seed)
     ms = {row.operator: row.ms for row in table.rows}
     checked = []
-    for network in sample:
+    for number, network in enumerate(sample, 1):
         architecture = space.architecture(network)
         measurement = clock.measure(convert(architecture))
         check_device(table, device_of(measurement), path)
         predicted = sum(ms[operator] for operator in _operators(table, architecture))
         checked.append(Checked(network, predicted, measurement.latency_ms, measurement.spread))
+        say(f"{number} of {len(sample)}: {checked[-1].error:+.1%}")
     found = {
         "mean_error": mean_error(checked),
         "worst_error": worst_error(checked),
