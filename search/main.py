@@ -46,7 +46,7 @@ def main() -> None:
         if not search_flags.WORKDIR.value:
             raise ValueError("--workdir is missing: name a folder for the search, --workdir=DIR")
         sweep_config, reference = sweep_flags.sweep_config(), sweep_flags.reference_point()
-        parts = Parts()
+        parts = Parts(search_flags.parts_config())
         if sweep_config:
             sweep = open_sweep(parts, sweep_config, search_flags.WORKDIR.value)
         else:
@@ -54,7 +54,7 @@ def main() -> None:
     if sweep_config:
         with sweep, _failures_told(sweep.workdir):
             _print_head(parts, sweep_config)
-            run_sweep(parts, sweep, reference)
+            run_sweep(parts, sweep, reference, search_flags.flags_given())
         return
     with workdir, _failures_told(workdir):
         check_settings(
@@ -70,7 +70,7 @@ def main() -> None:
 
 
 def _search(parts: Parts, workdir: Workdir) -> SearchResult:
-    about = parts.about()
+    about = parts.about(search_flags.flags_given())
     workdir.store.save_settings(about)
     write_atomically(workdir.path / "flags.txt", about["flags"])
     recorder = Recorder(workdir, about)

@@ -1,4 +1,4 @@
-"""The parts of a search as the flags describe them: space, evaluators, settings."""
+"""The parts of a search, put together from its configs: space, evaluators, settings."""
 
 import dataclasses
 import functools
@@ -8,17 +8,18 @@ import sys
 from collections.abc import Callable
 from importlib import metadata
 
-from absl import flags
-
 from mnasnet import block_args
-from mnasnet.architectures import Architecture
+from mnasnet.architectures import Architecture, get_architecture
 from mnasnet.data.datasets import load_dataset
-from mnasnet.stats import count
-from search import search_flags
+from mnasnet.proxy_config import ProxyConfig
+from mnasnet.stats import ModelStats, count
 from search.accuracy import ProxyAccuracy
-from search.evaluators import Evaluator, Network
-from search.latency import make_latency, make_timer
+from search.evaluators import AccuracyEvaluator, Evaluator, LatencyEvaluator, Network
+from search.latency import LatencyConfig, make_latency, make_timer
+from search.search_config import SearchConfig
+from search.search_space import get_space
 from search.surrogate.regression import Surrogate, SurrogateAccuracy, load_surrogate
+from search.timing.measured import Timer
 from search.timing.phone_journal import PhoneJournal
 from search.trials import Measured
 from tflite_bench.host import cpu_model
@@ -26,45 +27,98 @@ from tflite_bench.host import cpu_model
 _PACKAGES = ("tensorflow", "tf-keras", "ai-edge-litert", "numpy", "scikit-learn")
 _IMAGENET_CLASSES = 1000  # of the published networks that a surrogate is fitted to
 
+ArchitectureOf = Callable[[Network], Architecture]
 
-class Parts:
-    """The parts of the search that the flags describe.
+
+@dataclasses.dataclass(frozen=True)
+class PartsConfig:
+    """All that the parts of a search are made from; it can be sent to other processes.
 
     Attributes:
+      search: what to search.
+      proxy: how candidates are trained.
+      latency: how they are timed.
+      space: a name that `get_space` knows.
+      reference: network that the space is laid around, where it is laid around one.
+      landmarks: published networks to compare with.
+      accuracy: 'proxy' or 'surrogate'.
+      surrogate_data: folder of what a surrogate is fitted to.
+      dataset: see `mnasnet.data.datasets`, as data_dir and validation_images.
+      data_dir: see there.
+      validation_images: see there.
+    """
+
+    search: SearchConfig
+    proxy: ProxyConfig
+    latency: LatencyConfig
+    space: str
+    reference: str | None = None
+    landmarks: tuple[str, ...] = ()
+    accuracy: str = "proxy"
+    surrogate_data: str | None = None
+    dataset: str = "digits"
+    data_dir: str | None = None
+    validation_images: int | None = None
+
+
+class Parts:
+    """The parts of a search.
+
+    Args:
+      config: see there.
+
+    Attributes:
+      config: of the search.
       journal: of the phones, to be attached to the store of the search.
 
     Raises:
-      ValueError: for a flag whose value is unknown or out of range, or data that cannot be read.
+      ValueError: for a name that is unknown, or data that cannot be read.
     """
 
-    def __init__(self):
-        self.config = search_flags.search_config()
-        self.proxy = search_flags.proxy_config()
-        self.latency = search_flags.latency_config()
-        self.space = search_flags.search_space()
-        self.landmarks = search_flags.landmarks()
+    def __init__(self, config: PartsConfig):
+        self.config, self.proxy, self.latency = config.search, config.proxy, config.latency
+        self.space = get_space(config.space, config.reference)
+        self.landmarks = [get_architecture(name) for name in config.landmarks]
         self.dataset = self.surrogate = None
-        if search_flags.ACCURACY.value == "surrogate":
-            self.surrogate = self._load_surrogate()
+        if config.accuracy == "surrogate":
+            self.surrogate = self._load_surrogate(config.surrogate_data)
         else:
             self.dataset = load_dataset(
-                search_flags.DATASET.value,
-                data_dir=search_flags.DATA_DIR.value,
+                config.dataset,
+                data_dir=config.data_dir,
                 image_size=self.proxy.image_size,
-                validation_images=search_flags.VALIDATION_IMAGES.value,
+                validation_images=config.validation_images,
             )
         self._num_classes = _IMAGENET_CLASSES if self.surrogate else self.dataset.num_classes
         self.journal = PhoneJournal()
-        self._timer = make_timer(self.latency, self._num_classes, self.journal)
-        self.accuracy, self.clock, self.count = self._evaluators(self.space.architecture)
+        self.count = self._counting(self.space.architecture)
+        self.accuracy = self._accuracy(self.space.architecture)
+
+    @functools.cached_property
+    def clock(self) -> LatencyEvaluator:
+        """Made when somebody asks: who trains only needs none, and two cannot have one phone.
+
+        Raises:
+          ValueError: where there is none such.
+        """
+        return self._latency(self.space.architecture, self.count)
 
     def measure_landmark(self, architecture: Architecture) -> Measured:
         """A published network by the same training and clock as the candidates."""
-        accuracy, clock, count_of = self._evaluators(lambda network: architecture)
-        evaluator = Evaluator(accuracy, clock, self.config.reward, count=count_of)
+
+        def architecture_of(network):
+            return architecture
+
+        count_of = self._counting(architecture_of)
+        evaluator = Evaluator(
+            self._accuracy(architecture_of),
+            self._latency(architecture_of, count_of),
+            self.config.reward,
+            count=count_of,
+        )
         return evaluator.measure(block_args.encode(architecture.blocks))
 
-    def _evaluators(self, architecture_of: Callable[[Network], Architecture]):
+    def _counting(self, architecture_of: ArchitectureOf) -> Callable[[Network], ModelStats]:
         size, num_classes = self.latency.image_size, self._num_classes
 
         # The estimate and the record ask for the same networks, a batch at a time.
@@ -72,20 +126,29 @@ class Parts:
         def count_of(network):
             return count(architecture_of(network), image_size=size, num_classes=num_classes)
 
-        if self.surrogate:
-            accuracy = SurrogateAccuracy(self.surrogate)
-        else:
-            accuracy = ProxyAccuracy(self.dataset, self.proxy, architecture_of)
-        clock = make_latency(self.latency, architecture_of, count_of, num_classes, self._timer)
-        return accuracy, clock, count_of
+        return count_of
 
-    def _load_surrogate(self) -> Surrogate:
-        if not search_flags.SURROGATE_DATA.value:
+    def _accuracy(self, architecture_of: ArchitectureOf) -> AccuracyEvaluator:
+        if self.surrogate:
+            return SurrogateAccuracy(self.surrogate)
+        return ProxyAccuracy(self.dataset, self.proxy, architecture_of)
+
+    def _latency(
+        self, architecture_of: ArchitectureOf, count_of: Callable[[Network], ModelStats]
+    ) -> LatencyEvaluator:
+        return make_latency(self.latency, architecture_of, count_of, self._num_classes, self._timer)
+
+    @functools.cached_property
+    def _timer(self) -> Timer | None:
+        return make_timer(self.latency, self._num_classes, self.journal)
+
+    def _load_surrogate(self, folder: str | None) -> Surrogate:
+        if not folder:
             raise ValueError(
                 "--accuracy=surrogate needs --surrogate_data=DIR, the folder of a checkout of "
                 "Accel-NASBench (github.com/afzalxo/Accel-NASBench)"
             )
-        surrogate = load_surrogate(search_flags.SURROGATE_DATA.value)
+        surrogate = load_surrogate(folder)
         accuracy = SurrogateAccuracy(surrogate)
         accuracy.check_space(self.space)
         for landmark in self.landmarks:
@@ -110,8 +173,12 @@ class Parts:
         """Whether candidates are trained; else there is nothing trained to hand over."""
         return self.surrogate is None
 
-    def about(self) -> dict:
-        """What a reader of the report wants to know about the run."""
+    def about(self, flags_given: str) -> dict:
+        """What a reader of the report wants to know about the run.
+
+        Args:
+          flags_given: those that differ from their defaults, as a flagfile.
+        """
         space, config = self.space, self.config
         architecture = dataclasses.asdict(space.skeleton)
         del architecture["blocks"]
@@ -132,14 +199,8 @@ class Parts:
             "versions": {"python": platform.python_version()}
             | {package: metadata.version(package) for package in _PACKAGES},
             "command": this_command(),
-            "flags": flags_given(),
+            "flags": flags_given,
         }
-
-
-def flags_given() -> str:
-    """The flags that differ from their defaults, as a flagfile."""
-    given = [flag for flag in map(flags.FLAGS.__getitem__, flags.FLAGS) if flag.present]
-    return "".join(f"{flag.serialize()}\n" for flag in given if flag.name != "flagfile")
 
 
 def this_command() -> str:

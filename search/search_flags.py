@@ -16,8 +16,9 @@ from search.hyperparameters import (
 )
 from search.latency import KINDS, LatencyConfig
 from search.learning.algorithms import ALGORITHMS
-from search.loop import SearchConfig
+from search.parts import PartsConfig
 from search.reward import NAMED, named_reward
+from search.search_config import SearchConfig
 from search.search_space import SPACES, SearchSpace, get_space
 from search.timing.phone_timer import OVER_DEVICES, SeveralModels
 from tflite_bench.convert import QUANTIZATIONS
@@ -54,7 +55,7 @@ DATASET = flags.DEFINE_string(
     "--data_dir, or a module of yours (see mnasnet/data/datasets.py)",
 )
 DATA_DIR = flags.DEFINE_string("data_dir", None, "folder of the data set")
-VALIDATION_IMAGES = flags.DEFINE_integer(
+_VALIDATION_IMAGES = flags.DEFINE_integer(
     "validation_images",
     None,
     "held out from the training set to rank networks by; by default 50000 as in the paper, and "
@@ -265,6 +266,29 @@ def _target_latency_ms() -> float:
             f"--device_targets, {first_ms:g}: leave it out"
         )
     return first_ms
+
+
+def parts_config() -> PartsConfig:
+    """All that a search is made from; ValueError for a value out of range."""
+    return PartsConfig(
+        search=search_config(),
+        proxy=proxy_config(),
+        latency=latency_config(),
+        space=_SEARCH_SPACE.value,
+        reference=_REFERENCE.value,
+        landmarks=tuple(architecture.name for architecture in landmarks()),
+        accuracy=ACCURACY.value,
+        surrogate_data=SURROGATE_DATA.value,
+        dataset=DATASET.value,
+        data_dir=DATA_DIR.value,
+        validation_images=_VALIDATION_IMAGES.value,
+    )
+
+
+def flags_given() -> str:
+    """The flags that differ from their defaults, as a flagfile."""
+    given = [flag for flag in map(flags.FLAGS.__getitem__, flags.FLAGS) if flag.present]
+    return "".join(f"{flag.serialize()}\n" for flag in given if flag.name != "flagfile")
 
 
 def search_space() -> SearchSpace:

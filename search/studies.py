@@ -80,7 +80,7 @@ def main() -> None:
                 f"--accuracy={search_flags.ACCURACY.value}: the studies are of published networks, "
                 "--accuracy=surrogate"
             )
-        parts = Parts()
+        parts = Parts(search_flags.parts_config())
         name, reference = flags.FLAGS.study, sweep_flags.reference_point() or _REFERENCE
         variants = STUDIES[name](parts.config.reward.target_latency_ms)
         if parts.space.name != _DEFAULTS["search_space"]:

@@ -6,6 +6,7 @@ from pathlib import Path
 
 from absl import flags
 
+from search import search_flags
 from search.comparison.runs import VARIANTS
 from search.loop import SearchConfig
 from search.parts import Parts
@@ -83,6 +84,6 @@ def plan() -> Plan:
         raise ValueError(f"--num_processes is {values.num_processes}, must be 1 or more")
     if not values.output:
         raise ValueError("--output is missing: name a folder for the comparison, --output=DIR")
-    parts = Parts()
+    parts = Parts(search_flags.parts_config())
     seeds = range(parts.config.seed, parts.config.seed + values.seeds)
     return Plan(parts, variants, tuple(seeds), values.accuracy_noise, Path(values.output))

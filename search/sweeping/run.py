@@ -33,9 +33,11 @@ def open_sweep(parts: Parts, config: SweepConfig, path: str | Path) -> Sweep:
     )
 
 
-def run_sweep(parts: Parts, sweep: Sweep, reference: ReferencePoint | None) -> None:
+def run_sweep(
+    parts: Parts, sweep: Sweep, reference: ReferencePoint | None, flags_given: str
+) -> None:
     """Runs a sweep to its end; the tables and reports are written also when it is stopped."""
-    about = parts.about() | {
+    about = parts.about(flags_given) | {
         "max_trials": sweep.config.search.max_trials,
         "reference": dataclasses.asdict(reference) if reference else None,
     }
