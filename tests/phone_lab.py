@@ -51,7 +51,7 @@ def run(phones, *command, tmp_path, timeout=120, environment=None):
     )
 
 
-def beside_phones(count):
+def beside_phones(count, timeout=120):
     """Decorates a test of no arguments: it runs in a process of its own beside `count` phones."""
 
     def decorate(test):
@@ -70,6 +70,7 @@ def beside_phones(count):
                 "no:cacheprovider",
                 f"{test.__code__.co_filename}::{test.__name__}",
                 tmp_path=tmp_path,
+                timeout=timeout,
                 environment={_INSIDE: test.__name__},
             )
             assert done.returncode == 0, done.stdout + done.stderr
