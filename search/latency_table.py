@@ -5,9 +5,9 @@
 
 Both take --benchmark_model=PATH. `build` lists the distinct operators of the space, chooses few
 networks that have them all, and times each as a whole and, by TFLite's operator profile, in its
-parts. Stopped, the same command goes on. `check` times random networks of the space, prints
-predicted beside measured, and writes the error into the table, which
-`search.main --latency=table:FILE` then takes unless the error is too large.
+parts; a few random networks give a factor between sums and wholes. Stopped, the same command goes
+on. `check` times random networks of the space, prints predicted beside measured, and writes the
+error into the table, which `search.main --latency=table:FILE` takes unless it is too large.
 """
 
 import contextlib
@@ -52,6 +52,11 @@ def define() -> None:
         "num_classes", 1000, "of the classifier; a search takes a table for its data's classes only"
     )
     flags.DEFINE_integer("profiles", 3, "operator profiles of each network that build times")
+    flags.DEFINE_integer(
+        "calibration_networks",
+        5,
+        "random networks that build times in the end, for a factor between sums and networks",
+    )
     flags.DEFINE_integer("check_networks", 20, "random networks that check times")
 
 
@@ -70,6 +75,10 @@ def main(command: str) -> None:
         for flag in ("num_classes", "profiles", "check_networks"):
             if given[flag].value < 1:
                 raise ValueError(f"--{flag} is {given[flag].value}, must be 1 or more")
+        if given.calibration_networks < 0:
+            raise ValueError(
+                f"--calibration_networks is {given.calibration_networks}, must be >= 0"
+            )
         if not MAX_TABLE_ERROR.value > 0:
             raise ValueError(f"--max_table_error is {MAX_TABLE_ERROR.value}, must be over 0")
         path = Path(given[name].value)

@@ -104,10 +104,18 @@ def attribute(tflite, profile, places):
     return {step.name: step.ms for step in profile.operators}
 
 
-def built(path, clock=None, space=SPACE, subject=SUBJECT):
+def built(path, clock=None, subject=SUBJECT, calibration=2):
     clock = clock or Clock()
     return build(
-        space, subject, clock, convert, path, 3, say=lambda line: None, attribute=attribute
+        SPACE,
+        subject,
+        clock,
+        convert,
+        path,
+        3,
+        calibration,
+        say=lambda line: None,
+        attribute=attribute,
     )
 
 
@@ -271,6 +279,29 @@ def test_the_rows_of_a_table_are_the_operators_latencies_and_networks_their_sums
     assert "raw" not in table.networks[0].measurement
 
 
+def test_sums_are_scaled_by_what_a_few_whole_networks_take(path):
+    class Slower(Clock):
+        """Whole networks take 1.25 of the sum of their operators, but for those of the rows."""
+
+        def measure(self, tflite):
+            measurement = super().measure(tflite)
+            slower = 1.25 if len(self.measured) > rows_from else 1.0
+            return dataclasses.replace(measurement, latency_ms=slower * measurement.latency_ms)
+
+    rows_from = len(built(path).networks)
+    path.unlink()
+    table = built(path, Slower(), calibration=3)
+    assert len(table.calibration) == 3
+    assert table.factor == pytest.approx(1.25)
+    network = SPACE.architecture(to_strings((3, 16, 0.25)))
+    assert table.predict(network) == pytest.approx(1.25 * table.sum_ms(network))
+    assert table.rows[0].ms == pytest.approx(true_ms(table.rows[0].operator))
+    # None of them is checked on.
+    clock = Clock()
+    check(table, SPACE, clock, convert, path, networks=2, seed=0)
+    assert not {one.network for one in table.calibration}.intersection(clock.measured)
+
+
 def test_a_build_that_stopped_goes_on_where_it_was(path):
     whole = built(path)
     needed = len(whole.networks)
@@ -287,6 +318,14 @@ def test_a_build_that_stopped_goes_on_where_it_was(path):
     assert table.complete
     assert stopped.measured[0] not in again.measured
     assert {row.operator for row in table.rows} == {row.operator for row in whole.rows}
+    # Stopped among the last networks, which give the factor: the first of them is kept.
+    path.unlink()
+    with pytest.raises(PhoneGoneError):
+        built(path, Clock(fails_at=needed + 2))
+    assert len(read_table(path).calibration) == 1
+    last = Clock()
+    table = built(path, last)
+    assert len(last.measured) == 1
     # A third time there is nothing left to do.
     idle = Clock()
     assert built(path, idle) == table

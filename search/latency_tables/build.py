@@ -3,22 +3,26 @@
 import dataclasses
 import json
 import time
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Collection, Iterable
 from pathlib import Path
 from typing import Protocol
+
+import numpy as np
 
 from mnasnet.architectures import Architecture
 from search.latency_tables.attribution import ProfileMismatch, operator_ms
 from search.latency_tables.listing import SpaceOperators
-from search.latency_tables.table_file import LatencyTable, Subject, Timed, read_table
+from search.latency_tables.table_file import Calibration, LatencyTable, Subject, Timed, read_table
 from search.quantities import counted, milliseconds
-from search.spaces.decisions import SearchSpace
+from search.spaces.decisions import Network, SearchSpace
 from tflite_bench.device_errors import DeviceError, ToolError
 from tflite_bench.measurement import Measurement
 from tflite_bench.op_profile import Profile
 
 # Of a measurement, what must be the same for all networks of a table.
 _OF_THE_DEVICE = ("device", "tool", "tool_version", "tool_sha256", "num_threads", "delegate")
+# Another than people are likely to name for a check.
+_CALIBRATION_SEED = 1807_11626
 
 
 class ProfilingClock(Protocol):
@@ -38,6 +42,7 @@ def build(
     convert: Callable[[Architecture], bytes],
     path: Path,
     profiles: int = 3,
+    calibration: int = 5,
     say: Callable[[str], None] = print,
     attribute: Callable[[bytes, Profile, Iterable[str]], dict[str, float]] = operator_ms,
 ) -> LatencyTable:
@@ -50,6 +55,7 @@ def build(
       convert: a network as a .tflite.
       path: of the table.
       profiles: of each network.
+      calibration: random networks to time as a whole in the end, for the table's factor.
       say: is told how far it is.
       attribute: .tflite, profile of it, places of its operators -> ms of each.
 
@@ -90,7 +96,35 @@ def build(
             f"{number} of {len(plan)}: {milliseconds(timed.latency_ms)}, {len(table.rows):,} "
             f"operators in the table, {left / 60:.0f} min left"
         )
+    used = {timed.network for timed in table.networks}
+    rng = np.random.default_rng(_CALIBRATION_SEED)
+    for network in unused_networks(space, used, calibration, rng)[len(table.calibration) :]:
+        architecture = space.architecture(network)
+        measurement = clock.measure(convert(architecture))
+        check_device(table, device_of(measurement), path)
+        one = Calibration(network, table.sum_ms(architecture), measurement.latency_ms)
+        table = dataclasses.replace(table, calibration=(*table.calibration, one), check=None)
+        table.write(path)
+        say(
+            f"calibration: {milliseconds(one.sum_ms)} by the rows, measured "
+            f"{milliseconds(one.measured_ms)}"
+        )
     return table
+
+
+def unused_networks(
+    space: SearchSpace, used: Collection[Network], number: int, rng: np.random.Generator
+) -> list[Network]:
+    """Random networks, all different and none of those that are used.
+
+    Of a space that has too few such networks, also others.
+    """
+    found = []
+    while len(found) < number:
+        network = space.decode(space.sample_uniform(rng, 1)[0])
+        if space.size < len(used) + number or (network not in used and network not in found):
+            found.append(network)
+    return found
 
 
 def device_of(measurement: Measurement) -> dict:

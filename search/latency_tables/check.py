@@ -9,8 +9,7 @@ from pathlib import Path
 import numpy as np
 
 from mnasnet.architectures import Architecture
-from search.latency_tables.build import ProfilingClock, check_device, device_of
-from search.latency_tables.operators import Operator, operators_of
+from search.latency_tables.build import ProfilingClock, check_device, device_of, unused_networks
 from search.latency_tables.table_file import LatencyTable, rows_of
 from search.spaces.decisions import SearchSpace
 
@@ -62,18 +61,17 @@ def kendall_tau(checked: Sequence[Checked]) -> float | None:
 
 def spoilt_rows(table: LatencyTable, space: SearchSpace) -> list[str]:
     """Operators whose row is not what the table's own measurements make of it, or is missing."""
-    sound = {row.operator: row for row in rows_of(table.networks, table.subject, space)}
-    rows = {row.operator: row for row in table.rows}
+    sound = {row.operator: row.ms for row in rows_of(table.networks, table.subject, space)}
+    rows = table.ms
     complaints = []
     for operator in sorted(set(sound) | set(rows)):
         if operator not in rows:
             complaints.append(f"{operator} is missing")
         elif operator not in sound:
             complaints.append(f"{operator} was never timed")
-        elif not np.isclose(rows[operator].ms, sound[operator].ms, rtol=1e-6, atol=1e-9):
+        elif not np.isclose(rows[operator], sound[operator], rtol=1e-6, atol=1e-9):
             complaints.append(
-                f"{operator} is {rows[operator].ms:.4g} ms and was timed at "
-                f"{sound[operator].ms:.4g} ms"
+                f"{operator} is {rows[operator]:.4g} ms and was timed at {sound[operator]:.4g} ms"
             )
     return complaints
 
@@ -104,14 +102,14 @@ def check(
       ValueError: for another device.
       ConversionError, MeasurementError, DeviceError: as the clock.
     """
-    sample = _sample(table, space, networks, seed)
-    ms = {row.operator: row.ms for row in table.rows}
+    used = {one.network for one in (*table.networks, *table.calibration)}
+    sample = unused_networks(space, used, networks, np.random.default_rng(seed))
     checked = []
     for number, network in enumerate(sample, 1):
         architecture = space.architecture(network)
         measurement = clock.measure(convert(architecture))
         check_device(table, device_of(measurement), path)
-        predicted = sum(ms[operator] for operator in _operators(table, architecture))
+        predicted = table.predict(architecture)
         checked.append(Checked(network, predicted, measurement.latency_ms, measurement.spread))
         say(f"{number} of {len(sample)}: {checked[-1].error:+.1%}")
     found = {
@@ -128,36 +126,14 @@ def check(
 
 def suspects(table: LatencyTable, space: SearchSpace, checked: Sequence[Checked]) -> list[str]:
     """The operators whose rows, were they others, would explain most of the errors."""
-    ms = {row.operator: row.ms for row in table.rows}
     measured = np.array([one.measured_ms for one in checked])
     errors = np.array([one.measured_ms - one.predicted_ms for one in checked]) / measured
-    operators = [_operators(table, space.architecture(one.network)) for one in checked]
+    operators = [table.operators(space.architecture(one.network)) for one in checked]
     explained = {}
     for operator in sorted(set().union(*operators)):
         counts = np.array([of.count(operator) for of in operators]) / measured
         # The change of the row with the least squared errors; no row can be under 0.
-        change = max(float(counts @ errors / (counts @ counts)), -ms[operator])
+        change = max(float(counts @ errors / (counts @ counts)), -table.factor * table.ms[operator])
         explained[operator] = float(np.sum(errors**2) - np.sum((errors - change * counts) ** 2))
     most = sorted(explained, key=lambda operator: -explained[operator])
     return [str(operator) for operator in most[:_SUSPECTS]]
-
-
-def _sample(table: LatencyTable, space: SearchSpace, networks: int, seed: int):
-    """Random networks, all different and none of those that were timed for the table.
-
-    Of a space that has too few such networks, also others.
-    """
-    known = {timed.network for timed in table.networks}
-    rng = np.random.default_rng(seed)
-    sample = []
-    while len(sample) < networks:
-        network = space.decode(space.sample_uniform(rng, 1)[0])
-        if space.size < len(known) + networks or network not in known.union(sample):
-            sample.append(network)
-    return sample
-
-
-def _operators(table: LatencyTable, architecture: Architecture) -> list[Operator]:
-    subject = table.subject
-    found = operators_of(architecture, subject.image_size, subject.num_classes)
-    return [operator for _, operator in found]

@@ -1,11 +1,13 @@
 """A latency table as a value and as a file."""
 
 import dataclasses
+import functools
 import hashlib
 import json
 import statistics
 from pathlib import Path
 
+from mnasnet.architectures import Architecture
 from search.latency_tables.operators import Operator, operators_of
 from search.spaces.decisions import SearchSpace
 from search.tables import write_atomically
@@ -108,6 +110,21 @@ class Row:
 
 
 @dataclasses.dataclass(frozen=True)
+class Calibration:
+    """A random network that was timed as a whole, for the factor between sums and networks.
+
+    Attributes:
+      network: its block strings.
+      sum_ms: of its operators' rows.
+      measured_ms: by the clock.
+    """
+
+    network: tuple[str, ...]
+    sum_ms: float
+    measured_ms: float
+
+
+@dataclasses.dataclass(frozen=True)
 class LatencyTable:
     """The latencies of a space's operators on one device.
 
@@ -117,6 +134,7 @@ class LatencyTable:
       num_operators: that the space has.
       networks: that were timed.
       rows: one per operator that they have.
+      calibration: further networks, timed once all rows are there.
       check: what `search.latency_table check` found, None where it was not checked.
     """
 
@@ -125,7 +143,33 @@ class LatencyTable:
     num_operators: int
     networks: tuple[Timed, ...] = ()
     rows: tuple[Row, ...] = ()
+    calibration: tuple[Calibration, ...] = ()
     check: dict | None = None
+
+    @functools.cached_property
+    def ms(self) -> dict[Operator, float]:
+        """The rows: operator -> milliseconds."""
+        return {row.operator: row.ms for row in self.rows}
+
+    @functools.cached_property
+    def factor(self) -> float:
+        """What sums are multiplied by: geometric mean of the calibration's ratios, 1 without."""
+        ratios = [one.measured_ms / one.sum_ms for one in self.calibration]
+        return statistics.geometric_mean(ratios) if ratios else 1.0
+
+    def operators(self, architecture: Architecture) -> list[Operator]:
+        """Those of a network, repeats included."""
+        subject = self.subject
+        found = operators_of(architecture, subject.image_size, subject.num_classes)
+        return [operator for _, operator in found]
+
+    def sum_ms(self, architecture: Architecture) -> float:
+        """Sum of a network's rows; KeyError for an operator that has none."""
+        return sum(self.ms[operator] for operator in self.operators(architecture))
+
+    def predict(self, architecture: Architecture) -> float:
+        """Milliseconds of a network, the sum times the factor; KeyError as `sum_ms`."""
+        return self.factor * self.sum_ms(architecture)
 
     @property
     def complete(self) -> bool:
@@ -136,7 +180,9 @@ class LatencyTable:
         """With one more network; what was checked is not checked any more."""
         networks = (*self.networks, timed)
         rows = rows_of(networks, self.subject, space)
-        return dataclasses.replace(self, networks=networks, rows=rows, device=device, check=None)
+        return dataclasses.replace(
+            self, networks=networks, rows=rows, device=device, calibration=(), check=None
+        )
 
     def digest(self) -> str:
         """SHA-256 of all but the check, which tells a table that was edited after it."""
@@ -171,6 +217,10 @@ def read_table(path: Path) -> LatencyTable:
                 Row(Operator(**row["operator"]), float(row["ms"]), tuple(row["samples_ms"]))
                 for row in content["rows"]
             ),
+            calibration=tuple(
+                Calibration(**{**one, "network": tuple(one["network"])})
+                for one in content["calibration"]
+            ),
             check=content["check"],
         )
     except OSError as error:
@@ -201,5 +251,6 @@ def _without_check(table: LatencyTable) -> dict:
     del fields["check"]
     fields["subject"] = dataclasses.asdict(table.subject)
     fields["networks"] = [dataclasses.asdict(timed) for timed in table.networks]
+    fields["calibration"] = [dataclasses.asdict(one) for one in table.calibration]
     fields["rows"] = [dataclasses.asdict(row) | {"spread": row.spread} for row in table.rows]
     return fields

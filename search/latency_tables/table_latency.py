@@ -5,8 +5,8 @@ from pathlib import Path
 
 from mnasnet.architectures import Architecture
 from search.evaluators import Evaluation, Infeasible
-from search.latency_tables.operators import operators_of
 from search.latency_tables.table_file import LatencyTable, Subject, read_table
+from search.quantities import counted
 from search.spaces.decisions import Network, SearchSpace
 
 
@@ -73,18 +73,18 @@ class TableLatency:
         Raises:
           ValueError: for a table of another number of classes.
         """
-        self._architecture_of = architecture_of
-        self._subject = subject = table.subject
+        self._table, self._architecture_of = table, architecture_of
+        subject = table.subject
         if subject.num_classes != num_classes:
             raise ValueError(
                 f"the latency table is for {subject.num_classes} classes, the data has "
                 f"{num_classes}: build one with --num_classes={num_classes}"
             )
-        self._ms = {row.operator: row.ms for row in table.rows}
         check, device = table.check, table.device
         tau = "" if check["kendall_tau"] is None else f", Kendall tau {check['kendall_tau']:.2f}"
         self.note = (
-            f"sum of {len(table.rows)} operators timed on {device['device']}; on "
+            f"sum of the latencies of operators, timed on {device['device']}, times "
+            f"{table.factor:.3f} from {counted(len(table.calibration), 'network')}; on "
             f"{len(check['networks'])} random networks mean error {check['mean_error']:.1%}, worst "
             f"{check['worst_error']:.1%}{tau}"
         )
@@ -112,13 +112,9 @@ class TableLatency:
         found = []
         for network in networks:
             try:
-                found.append(Evaluation(self._sum(self._architecture_of(network)), record))
+                found.append(
+                    Evaluation(self._table.predict(self._architecture_of(network)), record)
+                )
             except KeyError as error:
                 found.append(Infeasible(f"the latency table has no operator {error.args[0]}"))
         return found
-
-    def _sum(self, architecture: Architecture) -> float:
-        """Milliseconds; KeyError for an operator that the table has not."""
-        subject = self._subject
-        operators = operators_of(architecture, subject.image_size, subject.num_classes)
-        return sum(self._ms[operator] for _, operator in operators)
