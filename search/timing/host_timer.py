@@ -21,6 +21,8 @@ class HostTimer:
       ValueError: where the binary is none.
     """
 
+    at_once = None
+
     def __init__(self, device: DeviceConfig):
         self._clock = host_clock(device)
         # Two at once would disturb each other.

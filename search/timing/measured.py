@@ -16,10 +16,13 @@ class Timer(Protocol):
     Attributes:
       settings: what its numbers depend on, JSON-able.
       description: what it is and how it times, in a few words.
+      at_once: how many networks it times at a time, on devices that it waits for; None for a clock
+        that needs this machine's processor for itself.
     """
 
     settings: dict
     description: str
+    at_once: int | None
 
     def time(self, tflite: bytes) -> Evaluation:
         """Milliseconds of one network, with their provenance as the record.
@@ -52,6 +55,7 @@ class MeasuredLatency:
     ):
         self._timer, self._image_size, self._quantizations = timer, image_size, quantizations
         self._architecture_of, self._num_classes = architecture_of, num_classes
+        self.at_once = timer.at_once
         first, *also = quantizations
         self.settings = {
             "image_size": image_size,

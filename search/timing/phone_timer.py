@@ -103,6 +103,8 @@ class PhoneTimer:
             "cpu_mask": {model: f"{clocks[0].cpu_mask:x}" for model, clocks in found.items()},
             "reference": reference_name,
         }
+        # A network is timed on a phone of each model.
+        self.at_once = min(map(len, found.values()))
         phones = [f"{len(clocks)} x {model}" for model, clocks in found.items()]
         self.description = (
             f"TFLite's benchmark_model on {', '.join(phones)}, {tool_in_words(device)}, median "

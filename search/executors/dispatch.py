@@ -1,0 +1,141 @@
+"""Measures on an executor: which network is to be timed, trained, tried again, or given up."""
+
+import collections
+import dataclasses
+import queue
+from collections.abc import Callable, Sequence
+from concurrent.futures import Future
+from typing import Protocol
+
+from search.evaluators import Candidate, Evaluator, Infeasible
+from search.executors.measuring import Workload
+from search.executors.tasks import Task, WorkerLost
+from search.search_space import Network
+from search.trials import Measured
+
+
+class Lane(Protocol):
+    """The workers for one kind of task, as of now; see `search.executors.pool`."""
+
+    workers: int
+    running: int
+    waiting: int
+    busy_share: float | None
+
+
+class Executor(Protocol):
+    """Runs tasks somewhere."""
+
+    def submit(self, task: Task) -> Future:
+        """Queues a task; the future's result is an Outcome.
+
+        Its exception is WorkerLost where the worker died or hung, else what ends the search.
+        """
+
+    def lane(self, kind: str) -> Lane:
+        """The workers for a kind of task."""
+
+
+class DispatchedMeasuring:
+    """Times networks and trains them on an executor; the two overlap.
+
+    A network is timed first and trained at once when that is done, so while some train the next are
+    timed. Latencies that are arithmetic are computed here.
+
+    Args:
+      evaluator: says what becomes of measurements; does not measure but for arithmetic.
+      on_start: is told of each network that is handed in.
+      executor: runs the tasks.
+      max_retries: how often a measurement whose worker was lost is begun again before its network
+        is infeasible.
+    """
+
+    def __init__(
+        self,
+        evaluator: Evaluator,
+        on_start: Callable[[Network], None],
+        executor: Executor,
+        max_retries: int,
+    ):
+        self._evaluator, self._on_start = evaluator, on_start
+        self._executor, self._max_retries = executor, max_retries
+        self._done: queue.SimpleQueue[tuple[Candidate, Task, Future]] = queue.SimpleQueue()
+        self._ready: list[Candidate] = []
+        self._attempts: dict[Network, list[str]] = collections.defaultdict(list)
+        self._retries = 0
+
+    @property
+    def num_workers(self) -> int:
+        """See Measuring."""
+        return self._executor.lane("accuracy").workers
+
+    def submit(self, networks: Sequence[Network]) -> None:
+        """See Measuring."""
+        candidates = [self._evaluator.candidate(network) for network in networks]
+        for network in networks:
+            self._on_start(network)
+        if hasattr(self._evaluator.latency, "measure_all"):
+            self._evaluator.add("latency", candidates)
+            for candidate in candidates:
+                self._go_on(candidate, after="latency")
+        else:
+            for candidate in candidates:
+                self._run(candidate, "latency")
+
+    def finished(self) -> list[Measured]:
+        """See Measuring."""
+        while not self._ready:
+            self._take(*self._done.get())
+        while not self._done.empty():
+            self._take(*self._done.get())
+        ready, self._ready = self._ready, []
+        return [self._evaluator.rewarded(self._measured(candidate)) for candidate in ready]
+
+    def workload(self) -> Workload:
+        """See Measuring."""
+        training, timing = map(self._executor.lane, ("accuracy", "latency"))
+        return Workload(
+            workers=training.workers,
+            training=training.running,
+            timing=timing.running,
+            waiting=training.waiting + timing.waiting,
+            busy_share=training.busy_share,
+            retries=self._retries,
+        )
+
+    def _run(self, candidate: Candidate, kind: str) -> None:
+        task = Task(kind, candidate.network)
+        future = self._executor.submit(task)
+        future.add_done_callback(lambda done: self._done.put((candidate, task, done)))
+
+    def _take(self, candidate: Candidate, task: Task, future: Future) -> None:
+        try:
+            outcome = future.result()
+        except WorkerLost as error:
+            attempts = self._attempts[task.network]
+            attempts.append(str(error))
+            if len(attempts) <= self._max_retries:
+                self._retries += 1
+                self._run(candidate, task.kind)
+                return
+            times = "once" if len(attempts) == 1 else f"{len(attempts)} times"
+            candidate.take(task.kind, Infeasible(f"{task.kind} failed {times}: {error}"), 0.0)
+        else:
+            candidate.take(task.kind, outcome.value, outcome.seconds)
+            if task.kind in candidate.records:
+                candidate.records[task.kind]["worker"] = outcome.worker
+        self._go_on(candidate, after=task.kind)
+
+    def _go_on(self, candidate: Candidate, after: str) -> None:
+        if after == "latency" and candidate.feasible:
+            self._run(candidate, "accuracy")
+        else:
+            self._ready.append(candidate)
+
+    def _measured(self, candidate: Candidate) -> Measured:
+        attempts = self._attempts.pop(candidate.network, [])
+        measured = candidate.measured()
+        if attempts:
+            records = measured.records | {"lost_workers": attempts}
+            measured = dataclasses.replace(measured, records=records)
+        return measured

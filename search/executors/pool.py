@@ -1,0 +1,183 @@
+"""Workers that share queues of tasks: each has one task at a time, a lost one is replaced."""
+
+import dataclasses
+import queue
+import threading
+import time
+from collections.abc import Callable, Mapping, Sequence
+from concurrent.futures import Future
+
+from search.executors.tasks import Task, Worker, WorkerLost, WorkersFailed
+
+# So many workers in a row that do not even start mean that none will.
+_MAX_FAILED_STARTS = 3
+
+MakeWorker = Callable[[], Worker]
+
+
+class WorkerPool:
+    """Runs tasks on workers, each of which is driven by a thread of its own.
+
+    Args:
+      makers: of the workers for each kind of task; a worker is made when it is needed first, and
+        again after it was lost.
+      timeout: seconds after which a task's worker counts as hung; None for never.
+    """
+
+    def __init__(self, makers: Mapping[str, Sequence[MakeWorker]], timeout: float | None = None):
+        self._timeout = timeout
+        self._queues = {kind: queue.SimpleQueue() for kind in makers}
+        self._lanes = {kind: _Lane(len(of_kind)) for kind, of_kind in makers.items()}
+        self._lock = threading.Lock()
+        self._workers: dict[threading.Thread, Worker] = {}
+        self._failed_starts, self._failure = 0, None
+        self._closed = False
+        self._threads = [
+            threading.Thread(target=self._serve, args=(kind, make), name=f"{kind}-{i}", daemon=True)
+            for kind, of_kind in makers.items()
+            for i, make in enumerate(of_kind)
+        ]
+        for thread in self._threads:
+            thread.start()
+
+    def submit(self, task: Task) -> Future:
+        """Queues a task; the future's result is an Outcome.
+
+        Its exception is WorkerLost, WorkersFailed, or what the evaluator raised.
+        """
+        future = Future()
+        with self._lock:
+            if self._failure is not None:
+                future.set_exception(self._failure)
+                return future
+            self._lanes[task.kind].waiting += 1
+        self._queues[task.kind].put((task, future))
+        return future
+
+    def lane(self, kind: str) -> "_Lane":
+        """How many workers of a kind there are and what they do, as of now."""
+        with self._lock:
+            return dataclasses.replace(self._lanes[kind])
+
+    def close(self) -> None:
+        """Ends all workers, whatever they are doing."""
+        with self._lock:
+            self._closed = True
+            workers = list(self._workers.values())
+        for kind, lane in self._lanes.items():
+            for _ in range(lane.workers):
+                self._queues[kind].put(None)
+        for worker in workers:
+            worker.close()
+        for thread in self._threads:
+            thread.join(timeout=10)
+
+    def _serve(self, kind: str, make: MakeWorker) -> None:
+        """The life of one place in the pool."""
+        worker = self._started(make)
+        while (item := self._queues[kind].get()) is not None:
+            task, future = item
+            if worker is None or not worker.alive:
+                self._close(worker)
+                worker = self._started(make)
+            with self._lock:
+                self._lanes[kind].begin()
+            try:
+                if worker is None:
+                    raise self._failure or WorkerLost("the worker did not start")
+                outcome = worker.run(task, self._timeout)
+            except BaseException as error:
+                if isinstance(error, WorkerLost):
+                    self._close(worker)
+                    worker = None
+                result = error
+            else:
+                result = outcome
+            with self._lock:
+                self._lanes[kind].end()
+            if isinstance(result, BaseException):
+                future.set_exception(result)
+            else:
+                future.set_result(result)
+            if worker is None and not self._closed:
+                worker = self._started(make)
+        self._close(worker)
+
+    def _started(self, make: MakeWorker) -> Worker | None:
+        """A worker that is ready; None where that cannot be."""
+        while not self._closed and self._failure is None:
+            try:
+                worker = make()
+            except WorkerLost as error:
+                with self._lock:
+                    self._failed_starts += 1
+                    given_up = self._failed_starts >= _MAX_FAILED_STARTS
+                if given_up:
+                    self._fail(
+                        WorkersFailed(f"{self._failed_starts} workers in a row died: {error}")
+                    )
+            except BaseException as error:
+                self._fail(error)
+            else:
+                with self._lock:
+                    self._failed_starts = 0
+                    if not self._closed:
+                        self._workers[threading.current_thread()] = worker
+                        return worker
+                worker.close()
+        return None
+
+    def _close(self, worker: Worker | None) -> None:
+        if worker is None:
+            return
+        with self._lock:
+            self._workers.pop(threading.current_thread(), None)
+        worker.close()
+
+    def _fail(self, error: BaseException) -> None:
+        """No task will be worked on any more."""
+        with self._lock:
+            self._failure = self._failure or error
+
+
+@dataclasses.dataclass
+class _Lane:
+    """The workers of one kind of task.
+
+    Attributes:
+      workers: how many there are.
+      running: tasks that are worked on.
+      waiting: tasks that wait for a worker.
+    """
+
+    workers: int
+    running: int = 0
+    waiting: int = 0
+    _since: float | None = None
+    _counted: float = 0.0
+    _busy_seconds: float = 0.0
+
+    def begin(self) -> None:
+        self._count()
+        self.waiting -= 1
+        self.running += 1
+
+    def end(self) -> None:
+        self._count()
+        self.running -= 1
+
+    @property
+    def busy_share(self) -> float | None:
+        """Of the workers' time since the first task began, in [0, 1]; None before that."""
+        if self._since is None:
+            return None
+        now = time.monotonic()
+        busy = self._busy_seconds + self.running * (now - self._counted)
+        return busy / (self.workers * max(now - self._since, 1e-9))
+
+    def _count(self) -> None:
+        now = time.monotonic()
+        if self._since is None:
+            self._since = self._counted = now
+        self._busy_seconds += self.running * (now - self._counted)
+        self._counted = now

@@ -1,0 +1,165 @@
+"""Workers that are processes of this machine.
+
+Differs from concurrent.futures: there one worker that is killed breaks the pool and all that it was
+given, and one that hangs cannot be ended. Here each worker has a pipe of its own, so whatever
+happens to it, at whatever byte, harms nobody else.
+"""
+
+import dataclasses
+import multiprocessing
+import os
+import pickle
+import signal
+import socket
+import threading
+from multiprocessing import connection
+
+from search.executors.tasks import MakeEvaluator, Outcome, Task, WorkerLost, run_task
+
+# Started anew rather than forked: TensorFlow does not live through a fork.
+_CONTEXT = multiprocessing.get_context("spawn")
+_environment = threading.Lock()
+_MEGABYTE = 2**20
+
+
+@dataclasses.dataclass(frozen=True)
+class ProcessConfig:
+    """How a worker process is.
+
+    Attributes:
+      environment: variables that it gets besides this process's.
+      max_memory_mb: a worker that holds more after a task is replaced; None for twice what it held
+        after its first.
+    """
+
+    environment: tuple[tuple[str, str], ...] = ()
+    max_memory_mb: int | None = None
+
+    def __post_init__(self):
+        if self.max_memory_mb is not None and self.max_memory_mb < 1:
+            raise ValueError(f"worker_memory_mb is {self.max_memory_mb}, must be 1 or more")
+
+
+class ProcessWorker:
+    """A Worker in a process of its own.
+
+    Args:
+      make: makes the evaluator in the process; pickled.
+      config: see there.
+
+    Raises:
+      WorkerLost: where the process dies before it is ready.
+      Whatever `make` raises there.
+    """
+
+    def __init__(self, make: MakeEvaluator, config: ProcessConfig = ProcessConfig()):
+        self._connection, theirs = _CONTEXT.Pipe()
+        self._process = _CONTEXT.Process(target=_serve, args=(theirs, make, config), daemon=True)
+        # A process inherits what is there when it starts; some of it is read before any of our
+        # code runs there.
+        with _environment:
+            before = {name: os.environ.get(name) for name, _ in config.environment}
+            os.environ.update(config.environment)
+            try:
+                self._process.start()
+            finally:
+                for name, value in before.items():
+                    if value is None:
+                        del os.environ[name]
+                    else:
+                        os.environ[name] = value
+        theirs.close()
+        self.name = f"{socket.gethostname()}, process {self._process.pid}"
+        self._spent = False
+        self._receive(None)
+
+    @property
+    def alive(self) -> bool:
+        """See Worker."""
+        return not self._spent and self._process.is_alive()
+
+    def run(self, task: Task, timeout: float | None) -> Outcome:
+        """See Worker."""
+        try:
+            self._connection.send(task)
+        except OSError as error:
+            raise WorkerLost(self._death()) from error
+        return dataclasses.replace(self._receive(timeout), worker=self.name)
+
+    def close(self) -> None:
+        """See Worker."""
+        self._process.kill()
+        self._process.join()
+        self._connection.close()
+
+    def _receive(self, timeout: float | None):
+        if not connection.wait([self._connection, self._process.sentinel], timeout):
+            self._process.kill()
+            raise WorkerLost(f"{self.name}, took longer than {timeout:g} s")
+        try:
+            # Of a process that is dead there may be a last message.
+            if not self._connection.poll():
+                raise EOFError
+            answer, self._spent = self._connection.recv()
+        except (EOFError, OSError, pickle.UnpicklingError) as error:
+            raise WorkerLost(self._death()) from error
+        if isinstance(answer, BaseException):
+            raise answer
+        return answer
+
+    def _death(self) -> str:
+        self._process.join(timeout=5)
+        code = self._process.exitcode
+        if code is not None and code < 0:
+            how = f"was killed by {signal.Signals(-code).name}"
+            if -code == signal.SIGKILL:
+                how += ", maybe since memory ran out"
+        else:
+            how = f"ended with exit status {code}"
+        return f"{self.name}, {how}"
+
+
+def _serve(pipe: connection.Connection, make: MakeEvaluator, config: ProcessConfig) -> None:
+    """The life of a worker process."""
+    signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is the driver's
+    threading.Thread(target=_die_with_parent, daemon=True).start()
+    limit = None if config.max_memory_mb is None else config.max_memory_mb * _MEGABYTE
+    try:
+        evaluator = make()
+    except Exception as error:
+        pipe.send((_sendable(error), True))
+        return
+    pipe.send((None, False))
+    while True:
+        task = pipe.recv()
+        try:
+            answer = run_task(evaluator, task)
+        except Exception as error:
+            answer = _sendable(error)
+        memory = _resident_memory()
+        limit = 2 * memory if limit is None else limit
+        pipe.send((answer, memory > limit))
+
+
+def _die_with_parent() -> None:
+    """A worker without a driver would train on, for nobody."""
+    multiprocessing.parent_process().join()
+    os._exit(1)
+
+
+def _sendable(error: Exception) -> Exception:
+    """The exception itself where it survives the way, else its words."""
+    try:
+        pickle.loads(pickle.dumps(error))
+        return error
+    except Exception:
+        return RuntimeError(f"{type(error).__name__}: {error}")
+
+
+def _resident_memory() -> int:
+    """Bytes of memory that this process holds; 0 where that is not told."""
+    try:
+        with open("/proc/self/statm") as file:
+            return int(file.read().split()[1]) * os.sysconf("SC_PAGE_SIZE")
+    except OSError:
+        return 0
