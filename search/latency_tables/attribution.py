@@ -26,7 +26,6 @@ _KINDS = (
     (r"Convert|Copy|Reshape|RESHAPE|Transpose|QUANTIZE", _BETWEEN),
 )
 _PLACE = re.compile(r"(?:^|/)(normalize|stem|block_\d+|head)/(\w+)")
-_HEAD = {"logits": "dense", "pool": "pool"}
 
 
 class ProfileMismatch(Exception):
@@ -113,11 +112,11 @@ def _place(tensor: str) -> str:
     """Place of the operator that writes a tensor, from the name that its layer gave it."""
     match = _PLACE.search(tensor)
     if match is None:
-        # The classifier's is the model's output and has a name of its own.
-        return "head/dense" if tensor.endswith("logits") else tensor
+        return tensor
     part, role = match.groups()
     if part in ("normalize", "stem"):
         return "stem"
-    if part == "head":
-        return f"head/{_HEAD.get(role, 'conv')}"
-    return f"{part}/{role}"
+    if part != "head":
+        return f"{part}/{role}"
+    # The converter may add a number: head/logits1 is what is dequantized to head/logits.
+    return "head/dense" if "logits" in role else "head/pool" if role == "pool" else "head/conv"
