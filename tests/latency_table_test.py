@@ -14,8 +14,9 @@ from search.latency_tables.build import build
 from search.latency_tables.check import check, mean_error, spoilt_rows, suspects, worst_error
 from search.latency_tables.listing import SpaceOperators
 from search.latency_tables.operators import Operator, operators_of
-from search.latency_tables.table_file import Subject, Timed, read_table
+from search.latency_tables.table_file import LatencyTable, Row, Subject, Timed, read_table
 from search.latency_tables.table_latency import TableLatency, load_checked
+from search.optimum.block_latency import block_latency
 from search.search_space import Decision, SearchSpace, get_space
 from tflite_bench.device_errors import PhoneGoneError
 from tflite_bench.measurement import from_repeats
@@ -481,3 +482,23 @@ def test_a_table_whose_error_is_over_the_limit_is_refused(checked_path):
     with pytest.raises(ValueError, match=r"mean error of 15.0%, --max_table_error=0.1 allows"):
         load_checked(str(checked_path), SPACE, SIZE, "none", 0.1)
     assert load_checked(str(checked_path), SPACE, SIZE, "none", 0.2).complete
+
+
+def test_the_optimum_can_be_proven_with_a_table_where_blocks_add_up():
+    space = get_space("accel_nasbench")
+    subject = Subject.of(space, 224, 1000, "none")
+    operators = SpaceOperators(space, 224, 1000).examples
+    rows = tuple(Row(operator, true_ms(operator), (true_ms(operator),)) for operator in operators)
+    check_found = {"mean_error": 0.0, "worst_error": 0.0, "kendall_tau": 1.0, "networks": []}
+    table = LatencyTable(
+        subject, {"device": "Made-up phone"}, len(rows), rows=rows, check=check_found
+    )
+    latency = TableLatency(table, space.architecture, 1000)
+    found = block_latency(space, latency)
+    rng = np.random.default_rng(0)
+    timed = [latency.measure(space.decode(t)).value for t in space.sample_uniform(rng, 50)]
+    assert found.fastest_ms <= min(timed) < max(timed) <= found.slowest_ms
+    first = found.network([0] * 7)
+    assert latency.measure(space.decode(first)).value == pytest.approx(
+        found.base_ms + sum(added[0] for added in found.added_ms)
+    )

@@ -51,8 +51,8 @@ class BlockLatency:
 def block_latency(space: SearchSpace, latency: LatencyEvaluator) -> BlockLatency:
     """Takes a latency apart into what each block adds.
 
-    An estimate is a sum over layers, and what a layer costs follows from its block and from the
-    shape of what it reads. Where the filters and strides of all blocks are fixed, as in
+    An estimate or a table is a sum over layers, and what a layer costs follows from its block and
+    from the shape of what it reads. Where the filters and strides of all blocks are fixed, as in
     Accel-NASBench's space, no block changes the cost of another.
 
     Args:
@@ -63,7 +63,7 @@ def block_latency(space: SearchSpace, latency: LatencyEvaluator) -> BlockLatency
       ValueError: where the latency is not such a sum; the message is the reason.
     """
     kind = getattr(latency, "settings", {}).get("kind") or "a function"
-    if not kind.startswith("estimate:"):
+    if not kind.startswith(("estimate:", "table:")):
         raise ValueError(f"the latency is {kind}, which need not be a sum over blocks")
     of_block: dict[str, list[int]] = {}
     for position, decision in enumerate(space.decisions):

@@ -3,6 +3,7 @@
 No data set is opened and nothing is trained, so a preview of a search on ImageNet needs none.
 """
 
+import contextlib
 import dataclasses
 from collections.abc import Callable, Sequence
 
@@ -116,14 +117,16 @@ class SpacePricer:
     def marks(
         self, landmarks: Sequence[Architecture], latencies: SpaceLatencies | None
     ) -> tuple[Mark, ...]:
-        """Published networks by the latency of the space; none where that is not known."""
+        """Published networks by the latency of the space, those of which that is known."""
         if latencies is None:
             return ()
         factor = latencies.scale.factor if latencies.scale else 1.0
         found = []
         for architecture in landmarks:
             evaluator = self._make(self._arithmetic, lambda _, its=architecture: its)
-            found.append(Mark(architecture.name, factor * evaluator.measure(()).value))
+            # A table has the operators of its space only.
+            with contextlib.suppress(Infeasible):
+                found.append(Mark(architecture.name, factor * evaluator.measure(()).value))
         return tuple(found)
 
     def _timed(self, clock: LatencyEvaluator, tokens: np.ndarray, count: int) -> Scale:
