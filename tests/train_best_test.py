@@ -8,6 +8,7 @@ from mnasnet.architectures import from_blocks
 from mnasnet.search_results import Found
 from mnasnet.training import best as train_best
 from mnasnet.training.config import TrainingConfig
+from mnasnet.training.engine import TrainingDiverged
 
 pytestmark = pytest.mark.tensorflow
 
@@ -47,3 +48,26 @@ def test_the_table_grows_and_a_network_that_is_done_is_not_trained_again(tmp_pat
     accuracies = [float(row["top_1_accuracy"]) for row in rows]
     assert accuracies == sorted(accuracies, reverse=True)
     assert capsys.readouterr().out.count("training until step") == 1
+
+    # Killed between the last step and its evaluation.
+    (tmp_path / "rank-02_trial-12" / "result.json").unlink()
+    train_best.train_best([_found(1, 8), _found(2, 16)], _CONFIG, str(tmp_path))
+    assert _rows(tmp_path) == rows
+    assert capsys.readouterr().out.count("training until step") == 0
+
+
+def test_a_network_that_diverges_is_told_at_the_end_and_the_others_are_trained(
+    tmp_path, monkeypatch
+):
+    run = train_best.Training.run
+
+    def diverge_at_16(training):
+        if training.network.architecture.blocks[0].output_filters == 16:
+            training._folder.close()
+            raise TrainingDiverged("training diverged: the loss up to step 50 is nan")
+        return run(training)
+
+    monkeypatch.setattr(train_best.Training, "run", diverge_at_16)
+    with pytest.raises(TrainingDiverged, match=r"^rank 1, trial 11: .* not in the table$"):
+        train_best.train_best([_found(1, 16), _found(2, 8)], _CONFIG, str(tmp_path))
+    assert [row["rank"] for row in _rows(tmp_path)] == ["2"]

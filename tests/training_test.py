@@ -59,6 +59,15 @@ def test_the_best_checkpoint_is_kept_with_its_metrics(trained):
     info = pathlib.Path(folder, "archive", "info.json").read_text()
     assert best.endswith("best_ckpt-300")
     assert f'"top_1_accuracy": {outcome.metrics["top_1_accuracy"]}' in info
+    assert load_network(os.path.join(folder, "archive")) == load_network(folder)
+
+
+def test_a_training_that_is_done_is_evaluated_all_the_same(trained):
+    folder, outcome = trained
+    again = Training(_config(), folder).run()
+    assert again.step == 300
+    for name in ("top_1_accuracy", "top_5_accuracy", "loss"):
+        assert again.metrics[name] == pytest.approx(outcome.metrics[name], rel=1e-6)
 
 
 def test_averages_are_where_exports_look_for_them_in_the_archive_too(trained):

@@ -15,6 +15,7 @@ from mnasnet import storage
 from mnasnet.search_results import Found
 from mnasnet.stats import count
 from mnasnet.training.config import TrainingConfig
+from mnasnet.training.engine import TrainingDiverged
 from mnasnet.training.flags import network_settings
 from mnasnet.training.run import Outcome, Training
 from mnasnet.training.trained_network import load_network
@@ -41,7 +42,8 @@ _RESULT_NAME = "result.json"
 def train_best(found: Sequence[Found], config: TrainingConfig, model_dir: str) -> list[dict]:
     """Trains each network in a folder of its own; one that is done is not trained again.
 
-    After each, best.csv in `model_dir` has the networks that are done, the most accurate first.
+    After each, best.csv in `model_dir` has the networks that are done, the most accurate first. One
+    that diverges keeps none of the others from being trained.
 
     Args:
       found: the networks, of `search_results.read_top`.
@@ -53,8 +55,9 @@ def train_best(found: Sequence[Found], config: TrainingConfig, model_dir: str) -
 
     Raises:
       command_line.UsageError: for what `Training` refuses.
+      TrainingDiverged: at the end, names the networks that did.
     """
-    rows = []
+    rows, diverged = [], []
     for network in found:
         own = dataclasses.replace(config, **network_settings(network))
         folder = os.path.join(model_dir, f"rank-{network.rank:02d}_trial-{network.trial}")
@@ -63,7 +66,12 @@ def train_best(found: Sequence[Found], config: TrainingConfig, model_dir: str) -
             print(f"rank {network.rank}, trial {network.trial}: {folder}", flush=True)
             with command_line.usage_errors():
                 training = Training(own, folder)
-            outcome = training.run()
+            try:
+                outcome = training.run()
+            except TrainingDiverged as error:
+                diverged.append(f"rank {network.rank}, trial {network.trial}: {error}")
+                print(diverged[-1], flush=True)
+                continue
             storage.write_text(
                 os.path.join(folder, _RESULT_NAME),
                 json.dumps(dataclasses.asdict(outcome) | {"train_steps": training.train_steps}),
@@ -77,6 +85,8 @@ def train_best(found: Sequence[Found], config: TrainingConfig, model_dir: str) -
             flush=True,
         )
     print(f"{os.path.join(model_dir, TABLE_NAME)}: {len(rows)} networks")
+    if diverged:
+        raise TrainingDiverged(f"{'; '.join(diverged)}; not in the table")
     return rows
 
 

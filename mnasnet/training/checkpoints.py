@@ -11,6 +11,7 @@ from official.core import train_utils
 
 from mnasnet import storage
 from mnasnet.training.optimizer import MovingAverages
+from mnasnet.training.trained_network import FILE_NAME as NETWORK_NAME
 
 # The reader has no type of error of its own: a broken file gives any of these.
 _READER_ERRORS = (tf.errors.OpError, ValueError, RuntimeError, LookupError, OSError)
@@ -127,6 +128,11 @@ class BestCheckpoints(train_utils.BestCheckpointExporter):
         info = {name: float(value) for name, value in eval_logs.items()}
         info["best_ckpt_global_step"] = int(global_step)
         storage.write_text(self.best_ckpt_logs_path, json.dumps(info, indent=4) + "\n")
+        network = os.path.join(os.path.dirname(self._export_dir), NETWORK_NAME)
+        if storage.exists(network):  # so that the folder says by itself what it holds
+            storage.write_text(
+                os.path.join(self._export_dir, NETWORK_NAME), storage.read_text(network)
+            )
 
     def _maybe_load_best_eval_metric(self):
         try:

@@ -150,13 +150,16 @@ class Runner(train_lib.OrbitExperimentRunner):
         )
 
     def train(self) -> dict:
-        """Trains to the last step, with evaluations in between where it evaluates.
+        """Trains to the last step, with evaluations in between and at the end where it evaluates.
 
         Returns:
-          Metrics of the last evaluation, empty where there was none.
+          Metrics of the last evaluation, empty where it does not evaluate.
         """
         trainer = self.params.trainer
         if self._evaluating:
+            if int(self.trainer.global_step.numpy()) >= trainer.train_steps:
+                # Whoever was killed between the last step and its evaluation has that before him.
+                return self.controller.evaluate(steps=trainer.validation_steps)
             metrics = self.controller.train_and_evaluate(
                 train_steps=trainer.train_steps,
                 eval_steps=trainer.validation_steps,
