@@ -36,6 +36,7 @@ from search.quantities import counted
 from search.timing.untrained import untrained_tflites
 from tflite_bench import command_line
 from tflite_bench.command_line import SurroundingsError, UsageError, usage_errors
+from tflite_bench.device_errors import DeviceError
 from tflite_bench.device_flags import BENCHMARK_MODEL, device_config
 from tflite_bench.devices import host_clock, phone_shelf
 from tflite_bench.text_table import print_table
@@ -98,6 +99,9 @@ def main(command: str) -> None:
         if command == "build":
             print(f"\nStopped; {path} keeps what is timed, the same command goes on.")
         raise
+    except DeviceError as error:
+        kept = f"; {path} keeps what is timed, the same command goes on"
+        raise SurroundingsError(f"{error}{kept if command == 'build' else ''}") from error
     except OSError as error:
         raise SurroundingsError(f"{path} cannot be written: {error}") from error
 
@@ -188,7 +192,7 @@ def _clock() -> ProfilingClock:
         if not config.on_phones:
             return host_clock(config)
         # One phone, so that rows can be added up.
-        return phone_shelf(config).phones[0]
+        return phone_shelf(config, on_event=_tell).phones[0]
 
 
 def _converter(subject: Subject) -> Callable[[Architecture], bytes]:
@@ -214,6 +218,12 @@ def _networks_named() -> Iterator[None]:
         yield
     except (ConversionError, MeasurementError) as error:
         raise UsageError(f"a network of the space cannot be timed: {error}") from error
+
+
+def _tell(event) -> None:
+    """What keeps a phone from being measured on, for whoever waits for it."""
+    if event.kind != "found":
+        print(event.message, file=sys.stderr, flush=True)
 
 
 def _say(line: str) -> None:

@@ -9,6 +9,8 @@ from search.latency_tables.table_file import LatencyTable, Subject, read_table
 from search.quantities import counted
 from search.spaces.decisions import Network, SearchSpace
 
+PREFIX = "table:"
+
 
 def load_checked(
     path: str, space: SearchSpace, image_size: int, quantization: str, max_error: float
@@ -89,7 +91,7 @@ class TableLatency:
             f"{check['worst_error']:.1%}{tau}"
         )
         self.settings = {
-            "kind": f"table:{table.digest()[:12]}",
+            "kind": f"{PREFIX}{table.digest()[:12]}",
             "image_size": subject.image_size,
             "num_classes": subject.num_classes,
             "quantization": subject.quantization,
