@@ -100,8 +100,9 @@ def main(command: str) -> None:
             print(f"\nStopped; {path} keeps what is timed, the same command goes on.")
         raise
     except DeviceError as error:
-        kept = f"; {path} keeps what is timed, the same command goes on"
-        raise SurroundingsError(f"{error}{kept if command == 'build' else ''}") from error
+        kept = command == "build" and path.exists()
+        more = f"; {path} keeps what is timed, the same command goes on" if kept else ""
+        raise SurroundingsError(f"{error}{more}") from error
     except OSError as error:
         raise SurroundingsError(f"{path} cannot be written: {error}") from error
 
