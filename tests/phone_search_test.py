@@ -1,6 +1,7 @@
 """A search with phones as its clock, on phones that are made up; see phone_search_lab_test."""
 
 import dataclasses
+import io
 import threading
 import types
 import typing
@@ -13,6 +14,7 @@ from search import search_flags
 from search.evaluators import Infeasible
 from search.latency import LatencyConfig, make_latency, make_timer
 from search.loop import SearchConfig, run_search, search_settings
+from search.progress import Progress
 from search.report import write_report
 from search.reward import RewardConfig, reward
 from search.search_space import get_space
@@ -303,8 +305,11 @@ def test_each_model_must_have_a_target_and_each_target_a_phone(phones, tool):
     with pytest.raises(ValueError, match="a Nokia 8 is attached and has no target"):
         evaluator(on_phones(tool, mix_models=True, several=both))
     other = SeveralModels("max", (("Pixel 2", 75.0), ("Pixel 9", 30.0)))
-    with pytest.raises(ValueError, match="names Pixel 9, the phones attached are Google Pixel 6,"):
+    with pytest.raises(ValueError, match="names Pixel 9, the phones attached are Google Pixel 2,"):
         evaluator(on_phones(tool, mix_models=True, several=other))
+    twice = SeveralModels("max", (("Pixel 2", 75.0), ("Google Pixel 2", 30.0)))
+    with pytest.raises(ValueError, match="names the Google Pixel 2 twice"):
+        evaluator(on_phones(tool, mix_models=True, several=twice))
 
 
 @pytest.fixture
@@ -402,6 +407,32 @@ def test_the_report_tells_of_each_phone_and_of_what_happened(tmp_path):
     assert "1 event: gone 1." in part
     assert "1970-01-01 00:00:00" in part
     assert "phone A is &lt;gone&gt;" in part
+
+
+def test_the_report_tells_the_best_networks_latency_on_each_model_and_in_each_quantization(
+    tmp_path,
+):
+    store = TrialStore(tmp_path / "search.sqlite")
+    devices = [
+        {"target_ms": 75.0, **dataclasses.asdict(timed(60.0))},
+        {"target_ms": 30.0, **dataclasses.asdict(timed(36.0, model="Google Pixel 6"))},
+    ]
+    also = [{"quantization": "int8", "reason": "refused"}]
+    record = {"kind": "phone", "over_devices": "max", "devices": devices, "also": also}
+    found = Measured(("network",), 0.5, 90.0, 0.5, records={"latency": record})
+    store.append([Trial(0, (0,), found)])
+    html = write_report(tmp_path, store).read_text(encoding="utf-8")
+    assert (
+        "The best network: 60.0 ms on Google Pixel (target 75.0 ms), 36.0 ms on Google Pixel 6 "
+        "(target 30.0 ms)."
+    ) in html
+    assert "The best network as int8: refused." in html
+
+
+def test_progress_shows_an_event_as_a_line_whatever_characters_are_in_it():
+    stream = io.StringIO()
+    Progress(4, stream=stream).event("phone A [usb] is gone")
+    assert stream.getvalue() == "phone A [usb] is gone\n"
 
 
 def test_the_report_of_a_search_without_phones_says_nothing_of_them(tmp_path):

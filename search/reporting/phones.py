@@ -5,7 +5,7 @@ import datetime
 from collections import Counter
 from collections.abc import Iterable, Iterator
 
-from search.quantities import counted
+from search.quantities import counted, milliseconds
 from search.reporting.findings import Findings
 from search.reporting.page import network, paragraph, section, table
 
@@ -64,9 +64,28 @@ def phones(findings: Findings) -> str:
             "Cores: a mask, as for taskset."
         )
         parts += [table(header, rows, "ttmnnnn"), paragraph(text, "caption")]
+    if findings.best is not None:
+        record = findings.best.measured.records.get("latency") or {}
+        parts += [paragraph(line) for line in _best(record)]
     if findings.events:
         parts += _events(findings.events)
     return section("Phones", *parts)
+
+
+def _best(record: dict) -> Iterator[str]:
+    """What else than its latency was timed of the best network."""
+    for part in (record, *record.get("also", ())):
+        told = [
+            f"{milliseconds(timed['latency_ms'])} on {timed['device']} "
+            f"(target {milliseconds(timed['target_ms'])})"
+            for timed in part.get("devices", ())
+        ]
+        if not told and part is not record:
+            told = [milliseconds(part["latency_ms"]) if "latency_ms" in part else part["reason"]]
+        if told:
+            quantization = part.get("quantization")
+            of = f" as {quantization}" if quantization else ""
+            yield f"The best network{of}: {', '.join(told)}."
 
 
 def _events(events: list[dict]) -> Iterator[str]:

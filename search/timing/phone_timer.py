@@ -180,11 +180,14 @@ def _phones(device: DeviceConfig, several: SeveralModels | None) -> dict[str, li
             raise ValueError(
                 f"device_targets names {name}, the phones attached are {', '.join(found)}"
             )
-        ordered[models[0]] = found.pop(models[0])
-    if found:
+        if models[0] in ordered:
+            raise ValueError(f"device_targets names the {models[0]} twice, with and without maker")
+        ordered[models[0]] = found[models[0]]
+    without = [model for model in found if model not in ordered]
+    if without:
         raise ValueError(
-            f"a {next(iter(found))} is attached and has no target in device_targets: give it one, "
-            "or choose phones with --device=SERIALS"
+            f"a {without[0]} is attached and has no target in device_targets: give it one, or "
+            "choose phones with --device=SERIALS"
         )
     return ordered
 
