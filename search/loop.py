@@ -200,6 +200,7 @@ class Search:
         self._samples.drop(ready)
         self._learned |= {sample.number for sample in ready}
         self.updates += 1
+        metrics |= self._measuring.workload().metrics()
         self._save_update(metrics)
         for observer in self._observers:
             observer.on_update(self.updates, metrics)

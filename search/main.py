@@ -8,7 +8,9 @@ Stop it with Ctrl-C, or kill it: the same command goes on where it was.
 """
 
 import contextlib
+import functools
 import math
+import os
 import shlex
 import signal
 import sqlite3
@@ -19,8 +21,12 @@ from mnasnet.data.image_dataset import DataError
 from mnasnet.latency_estimate import UnknownOperation
 from search import search_flags
 from search.evaluators import Infeasible
+from search.executors import executor_flags
+from search.executors.config import ExecutorConfig
+from search.executors.measuring import MakeMeasuring
+from search.executors.open import open_executor
 from search.loop import SearchResult, run_search, search_settings
-from search.parts import Parts, this_command
+from search.parts import Parts, PartsConfig, accuracy_of, latency_of, this_command
 from search.progress import Progress
 from search.quantities import magnitude, milliseconds, percent
 from search.recorder import Recorder
@@ -42,34 +48,59 @@ def main() -> None:
     # background has switched it off.
     for number in (signal.SIGINT, signal.SIGTERM):
         signal.signal(number, signal.default_int_handler)
-    with usage_errors():
-        if not search_flags.WORKDIR.value:
-            raise ValueError("--workdir is missing: name a folder for the search, --workdir=DIR")
-        sweep_config, reference = sweep_flags.sweep_config(), sweep_flags.reference_point()
-        parts = Parts(search_flags.parts_config())
+    with contextlib.ExitStack() as opened:
+        with usage_errors():
+            if not search_flags.WORKDIR.value:
+                raise ValueError(
+                    "--workdir is missing: name a folder for the search, --workdir=DIR"
+                )
+            executor = executor_flags.executor_config()
+            os.environ.update(executor.environment)
+            parts_config = search_flags.parts_config()
+            sweep_config, reference = sweep_flags.sweep_config(), sweep_flags.reference_point()
+            parts = Parts(parts_config)
+            measuring = opened.enter_context(_executor(executor, parts_config, parts))
+            if sweep_config:
+                sweep = open_sweep(parts, sweep_config, search_flags.WORKDIR.value, measuring)
+                workdir = opened.enter_context(sweep).workdir
+            else:
+                workdir = opened.enter_context(Workdir(search_flags.WORKDIR.value))
+        opened.enter_context(_failures_told(workdir))
         if sweep_config:
-            sweep = open_sweep(parts, sweep_config, search_flags.WORKDIR.value)
-        else:
-            workdir = Workdir(search_flags.WORKDIR.value)
-    if sweep_config:
-        with sweep, _failures_told(sweep.workdir):
             _print_head(parts, sweep_config)
             run_sweep(parts, sweep, reference, search_flags.flags_given())
-        return
-    with workdir, _failures_told(workdir):
-        check_settings(
-            workdir.store,
-            search_settings(parts.space, parts.accuracy, parts.clock, parts.config),
+        else:
+            _run_search(parts, workdir, measuring)
+
+
+def _executor(
+    executor: ExecutorConfig, parts_config: PartsConfig, parts: Parts
+) -> contextlib.AbstractContextManager[MakeMeasuring]:
+    if executor.kind != "inline" and not parts.trains:
+        raise ValueError(
+            f"--executor={executor.kind} has nothing to do: --accuracy=surrogate trains nothing"
         )
-        done = len(workdir.store.trials())
-        _print_head(parts)
-        result = _search(parts, workdir)
-        _finish(parts, workdir, result)
-        if done >= parts.config.max_trials:
-            print(f"Nothing was left to do: all {done} trials were there. --max_trials raises it.")
+    return open_executor(
+        executor,
+        functools.partial(accuracy_of, parts_config),
+        functools.partial(latency_of, parts_config),
+        parts.clock,
+    )
 
 
-def _search(parts: Parts, workdir: Workdir) -> SearchResult:
+def _run_search(parts: Parts, workdir: Workdir, measuring: MakeMeasuring) -> None:
+    check_settings(
+        workdir.store, search_settings(parts.space, parts.accuracy, parts.clock, parts.config)
+    )
+    done = len(workdir.store.trials())
+    _print_head(parts)
+    result = _search(parts, workdir, measuring)
+    _finish(parts, workdir, result)
+    if done >= parts.config.max_trials:
+        print(f"Nothing was left to do: all {done} trials were there. --max_trials raises it.")
+
+
+def _search(parts: Parts, workdir: Workdir, measuring: MakeMeasuring) -> SearchResult:
     about = parts.about(search_flags.flags_given())
     workdir.store.save_settings(about)
     write_atomically(workdir.path / "flags.txt", about["flags"])
@@ -81,6 +112,12 @@ def _search(parts: Parts, workdir: Workdir) -> SearchResult:
         max_entropy=math.log(parts.space.size),
     )
     parts.journal.attach(workdir.store, progress.event)
+
+    def shown(*arguments):
+        made = measuring(*arguments)
+        progress.workload = made.workload
+        return made
+
     with progress:
         for architecture in parts.landmarks:
             if architecture.name not in workdir.store.landmarks():
@@ -95,6 +132,7 @@ def _search(parts: Parts, workdir: Workdir) -> SearchResult:
                 workdir=workdir,
                 count=parts.count,
                 observers=(recorder, scalars, progress),
+                measuring=shown,
             )
         finally:
             recorder.write()

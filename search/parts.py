@@ -203,6 +203,16 @@ class Parts:
         }
 
 
+def accuracy_of(config: PartsConfig) -> AccuracyEvaluator:
+    """What a process that trains needs of the parts."""
+    return Parts(config).accuracy
+
+
+def latency_of(config: PartsConfig) -> LatencyEvaluator:
+    """What a process that times needs of the parts."""
+    return Parts(config).clock
+
+
 def this_command() -> str:
     """The command that started this process, ready for a shell."""
     main = sys.modules["__main__"].__spec__

@@ -13,6 +13,7 @@ from rich.progress_bar import ProgressBar
 from rich.table import Table
 from rich.text import Text
 
+from search.executors.measuring import Workload
 from search.quantities import duration, milliseconds, percent
 from search.tally import Tally
 from search.trials import COMPLETED, Trial
@@ -23,6 +24,9 @@ _SPARKLINE_LENGTH = 32
 
 class Progress:
     """Shows a search as it goes; a context manager around it.
+
+    Attributes:
+      workload: tells what the workers do; None where it is not known.
 
     Args:
       max_trials: how many trials the search is to have in all.
@@ -48,6 +52,7 @@ class Progress:
         self._last: Trial | None = None
         self._update, self._metrics, self._means = 0, {}, []
         self._now = ""
+        self.workload: Callable[[], Workload] | None = None
         self._live: Live | None = None
         self._started = clock()
         self._first_trial_started: float | None = None
@@ -126,6 +131,12 @@ class Progress:
             parts.append(f"trials/h {self._per_hour():.0f}")
             if tally.trials < self._max_trials:
                 parts.append(f"left {duration(self._seconds_left())}")
+        workload = self.workload() if self.workload else None
+        if workload and workload.busy_share is not None:
+            parts.append(
+                f"workers {workload.workers}  busy {workload.busy_share:.0%}  "
+                f"retries {workload.retries}"
+            )
         return "  ".join(parts)
 
     def panel(self) -> Panel:
@@ -142,7 +153,10 @@ class Progress:
         rows.add_row("", "")
         rows.add_row("learning", self._learning())
         rows.add_row("counts", self._counts())
-        if self._now:
+        workload = self.workload() if self.workload else None
+        if workload and workload.busy_share is not None:
+            rows.add_row("workers", _at_work(workload))
+        elif self._now:
             rows.add_row("now", Text(self._now, overflow="ellipsis", no_wrap=True))
         finished = self._tally.trials >= self._max_trials
         return Panel(
@@ -203,6 +217,14 @@ class Progress:
 
     def _seconds_left(self) -> float:
         return max(self._max_trials - self._tally.trials, 0) / self._per_hour() * 3600
+
+
+def _at_work(workload: Workload) -> Text:
+    """What the workers do: '2, busy 93 %   2 training, 1 timed, 14 waiting   0 retries'."""
+    return Text(
+        f"{workload.workers:,}, busy {workload.busy_share:.0%}   {workload.training:,} training, "
+        f"{workload.timing:,} timed, {workload.waiting:,} waiting   {workload.retries:,} retries"
+    )
 
 
 def _measures(trial: Trial) -> Text:

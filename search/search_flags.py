@@ -6,19 +6,12 @@ from absl import flags
 
 from mnasnet.architectures import ARCHITECTURES, Architecture, get_architecture
 from mnasnet.proxy_config import ProxyConfig
-from search.hyperparameters import (
-    PAPER_CONTROLLER,
-    PAPER_EVOLUTION,
-    PAPER_PPO,
-    ControllerConfig,
-    EvolutionConfig,
-    PPOConfig,
-)
 from search.latency import KINDS, LatencyConfig
 from search.learning.algorithms import ALGORITHMS
+from search.learning.hyperparameter_flags import hyperparameters
 from search.parts import PartsConfig
 from search.reward import NAMED, named_reward
-from search.search_config import SearchConfig
+from search.search_config import UPDATES, SearchConfig
 from search.search_space import SPACES, SearchSpace, get_space
 from search.timing.phone_timer import OVER_DEVICES, SeveralModels
 from tflite_bench.convert import QUANTIZATIONS
@@ -135,48 +128,19 @@ _MAX_LATENCY_MS = flags.DEFINE_float(
 _ALGORITHM = flags.DEFINE_enum(
     "algorithm", _SEARCH["algorithm"], list(ALGORITHMS), "what proposes the networks"
 )
+_UPDATE = flags.DEFINE_enum(
+    "update",
+    _SEARCH["update"],
+    list(UPDATES),
+    "what the algorithm learns from: whole batches in their order, so that the result does not "
+    "depend on the workers, or async, whatever is measured first, so that no worker waits",
+)
 _BATCH_SIZE = flags.DEFINE_integer(
     "batch_size", _SEARCH["batch_size"], "networks per update of the algorithm"
 )
 _MAX_TRIALS = flags.DEFINE_integer(
     "max_trials", _SEARCH["max_trials"], "networks in all, repeats included; may be raised later"
 )
-
-_HYPERPARAMETERS = flags.DEFINE_enum(
-    "hyperparameters",
-    "default",
-    ["default", "paper"],
-    "of the algorithms: ours, for few networks, or the published ones; each of the flags below "
-    "replaces one (search/hyperparameters.py explains them); reinforce is NASNet's but for "
-    "--controller_units, --controller_uniform_mixture, --ppo_learning_rate, --ppo_baseline_decay",
-)
-_HYPERPARAMETER_FLAGS = {
-    (prefix, field.name): {
-        int: flags.DEFINE_integer,
-        float: flags.DEFINE_float,
-        str: flags.DEFINE_string,
-    }[field.type](
-        f"{prefix}_{field.name}",
-        None,
-        f"{field.default!r} by default, {getattr(paper, field.name)!r} in the paper's setting",
-    )
-    for prefix, config, paper in (
-        ("controller", ControllerConfig, PAPER_CONTROLLER),
-        ("ppo", PPOConfig, PAPER_PPO),
-        ("evolution", EvolutionConfig, PAPER_EVOLUTION),
-    )
-    for field in dataclasses.fields(config)
-}
-
-
-def _hyperparameters(prefix: str, default, paper):
-    base = paper if _HYPERPARAMETERS.value == "paper" else default
-    given = {
-        name: flag.value
-        for (of, name), flag in _HYPERPARAMETER_FLAGS.items()
-        if of == prefix and flag.value is not None
-    }
-    return dataclasses.replace(base, **given)
 
 
 def search_config() -> SearchConfig:
@@ -193,10 +157,11 @@ def search_config() -> SearchConfig:
         batch_size=_BATCH_SIZE.value,
         seed=_SEED.value,
         algorithm=_ALGORITHM.value,
+        update=_UPDATE.value,
         max_latency_ms=_MAX_LATENCY_MS.value,
-        controller=_hyperparameters("controller", ControllerConfig(), PAPER_CONTROLLER),
-        ppo=_hyperparameters("ppo", PPOConfig(), PAPER_PPO),
-        evolution=_hyperparameters("evolution", EvolutionConfig(), PAPER_EVOLUTION),
+        controller=hyperparameters("controller"),
+        ppo=hyperparameters("ppo"),
+        evolution=hyperparameters("evolution"),
     )
 
 

@@ -75,8 +75,9 @@ class ExecutorConfig:
 
     @property
     def environment(self) -> tuple[tuple[str, str], ...]:
-        """Variables that make TensorFlow and numpy keep to `threads`, once they are loaded."""
+        """Variables that make TensorFlow keep to its share, set before it is loaded."""
+        grows = (("TF_FORCE_GPU_ALLOW_GROWTH", "true"),) if self.gpus else ()
         if not self.threads:
-            return ()
+            return grows
         names = ("TF_NUM_INTRAOP_THREADS", "TF_NUM_INTEROP_THREADS", "OMP_NUM_THREADS")
-        return tuple((name, str(self.threads)) for name in names)
+        return grows + tuple((name, str(self.threads)) for name in names)

@@ -30,6 +30,12 @@ class Workload:
     busy_share: float | None = None
     retries: int = 0
 
+    def metrics(self) -> dict[str, float]:
+        """What of it is worth a curve; nothing where this process measures by itself."""
+        if self.busy_share is None:
+            return {}
+        return {"workers": self.workers, "busy_share": self.busy_share, "retries": self.retries}
+
 
 class Measuring(Protocol):
     """Measures networks in whatever order suits it.

@@ -5,7 +5,7 @@ import functools
 import os
 from collections.abc import Iterator
 
-from search.evaluators import AccuracyEvaluator, LatencyEvaluator
+from search.evaluators import LatencyEvaluator
 from search.executors.config import ExecutorConfig
 from search.executors.dispatch import DispatchedMeasuring
 from search.executors.here import WorkerHere

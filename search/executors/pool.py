@@ -22,6 +22,8 @@ class WorkerPool:
       makers: of the workers for each kind of task; a worker is made when it is needed first, and
         again after it was lost.
       timeout: seconds after which a task's worker counts as hung; None for never.
+
+    Nothing starts before the first task.
     """
 
     def __init__(self, makers: Mapping[str, Sequence[MakeWorker]], timeout: float | None = None):
@@ -31,14 +33,12 @@ class WorkerPool:
         self._lock = threading.Lock()
         self._workers: dict[threading.Thread, Worker] = {}
         self._failed_starts, self._failure = 0, None
-        self._closed = False
+        self._closed = self._started_all = False
         self._threads = [
             threading.Thread(target=self._serve, args=(kind, make), name=f"{kind}-{i}", daemon=True)
             for kind, of_kind in makers.items()
             for i, make in enumerate(of_kind)
         ]
-        for thread in self._threads:
-            thread.start()
 
     def submit(self, task: Task) -> Future:
         """Queues a task; the future's result is an Outcome.
@@ -51,6 +51,10 @@ class WorkerPool:
                 future.set_exception(self._failure)
                 return future
             self._lanes[task.kind].waiting += 1
+            if not self._started_all:
+                self._started_all = True
+                for thread in self._threads:
+                    thread.start()
         self._queues[task.kind].put((task, future))
         return future
 
@@ -69,7 +73,7 @@ class WorkerPool:
                 self._queues[kind].put(None)
         for worker in workers:
             worker.close()
-        for thread in self._threads:
+        for thread in self._threads if self._started_all else ():
             thread.join(timeout=10)
 
     def _serve(self, kind: str, make: MakeWorker) -> None:

@@ -87,10 +87,9 @@ class ProcessWorker:
         return dataclasses.replace(self._receive(timeout), worker=self.name)
 
     def close(self) -> None:
-        """See Worker."""
+        """See Worker; the pipe closes with the last reference to it, in case a thread waits there."""
         self._process.kill()
         self._process.join()
-        self._connection.close()
 
     def _receive(self, timeout: float | None):
         if not connection.wait([self._connection, self._process.sentinel], timeout):

@@ -71,7 +71,7 @@ class Worker(Protocol):
         """Whether it can take a task."""
 
     def close(self) -> None:
-        """Ends it, whatever it is doing."""
+        """Ends it, whatever it is doing; any thread may ask, more than once."""
 
 
 def run_task(evaluator: AnyEvaluator, task: Task) -> Outcome:

@@ -5,6 +5,7 @@ import time
 from pathlib import Path
 
 from search.evaluators import Evaluator
+from search.executors.measuring import MakeMeasuring
 from search.front import ReferencePoint
 from search.loop import SearchConfig
 from search.parts import Parts
@@ -20,7 +21,9 @@ from search.workdir import Workdir
 _SHARE_OF_TIME = 0.05
 
 
-def open_sweep(parts: Parts, config: SweepConfig, path: str | Path) -> Sweep:
+def open_sweep(
+    parts: Parts, config: SweepConfig, path: str | Path, measuring: MakeMeasuring
+) -> Sweep:
     """The sweep that is to be in this folder, begun or gone on with; raises as `Sweep`."""
     return Sweep(
         parts.space,
@@ -30,6 +33,7 @@ def open_sweep(parts: Parts, config: SweepConfig, path: str | Path) -> Sweep:
         path=path,
         count=parts.count,
         observers=_observers,
+        measuring=measuring,
     )
 
 

@@ -12,6 +12,7 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 
 from search.evaluators import AccuracyEvaluator, LatencyEvaluator, Network, as_accuracy, as_latency
+from search.executors.measuring import InlineMeasuring, MakeMeasuring
 from search.loop import Observer, Search, SearchConfig, search_settings
 from search.reward import RewardConfig
 from search.search_space import SearchSpace
@@ -66,6 +67,11 @@ class SweepConfig:
         if self.kind == "exponents" and reward.form != "mnasnet":
             raise ValueError(
                 f"a sweep of exponents needs an exponent, the {reward.form} reward has none"
+            )
+        if self.search.update != "batch":
+            raise ValueError(
+                f"update is {self.search.update!r}, must be 'batch' in a sweep, whose searches "
+                "take turns batch by batch"
             )
         if self.search.max_trials < len(self.values) * self.search.batch_size:
             raise ValueError(
@@ -144,6 +150,7 @@ class Sweep:
         on. None keeps it in memory only.
       count: see there.
       observers: from a search's name, workdir (None in memory) and settings to its observers.
+      measuring: see there.
 
     Raises:
       SettingsMismatch: where the folder holds another sweep or search.
@@ -160,6 +167,7 @@ class Sweep:
         path: str | Path | None = None,
         count: Callable[[Network], object] | None = None,
         observers: Callable[[str, Workdir | None, SearchConfig], Sequence[Observer]] | None = None,
+        measuring: MakeMeasuring = InlineMeasuring,
     ):
         self.config = config
         self.turns = Turns(len(config.values), config.search.batch_size)
@@ -188,6 +196,7 @@ class Sweep:
                         observers=observers(name, workdir, search_config) if observers else (),
                         known=self._known,
                         more_settings=settings,
+                        measuring=measuring,
                     )
                 )
             undone.pop_all()
