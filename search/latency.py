@@ -6,6 +6,9 @@ from collections.abc import Callable
 from mnasnet.architectures import Architecture, get_architecture
 from mnasnet.stats import ModelStats
 from search.evaluators import LatencyEvaluator, Network
+from search.latency_tables.table_file import LatencyTable
+from search.latency_tables.table_latency import PREFIX as TABLE
+from search.latency_tables.table_latency import TableLatency
 from search.timing import host_timer, phone_timer
 from search.timing.estimated import ESTIMATES, PREFIX, EstimatedLatency
 from search.timing.host_timer import HostTimer
@@ -17,7 +20,7 @@ from tflite_bench.devices import DeviceConfig
 
 # Those that time each network on a device, and those that do without.
 CLOCKS = (host_timer.KIND, phone_timer.KIND)
-KINDS = (*CLOCKS, *(f"{PREFIX}{device}" for device in ESTIMATES))
+KINDS = (*CLOCKS, *(f"{PREFIX}{device}" for device in ESTIMATES), f"{TABLE}FILE")
 # By which drift is seen: quick to time, and its operators are the candidates'.
 _DRIFT_REFERENCE = "mnasnet-small"
 
@@ -27,12 +30,13 @@ class LatencyConfig:
     """How networks are timed.
 
     Attributes:
-      kind: one of KINDS: 'host' (TFLite on this machine), 'phone', or 'estimate:DEVICE', which
-        is arithmetic.
+      kind: one of KINDS: 'host' (TFLite on this machine), 'phone', 'estimate:DEVICE', which is
+        arithmetic, or 'table:FILE', a sum over operators that were timed.
       image_size: height and width of the images at which the latency counts.
       quantization: of the .tflite that is timed; see `tflite_bench.convert`.
       also: further quantizations that are timed and stand in the record beside the first.
       device: the clock of 'host' and of 'phone'.
+      table: of the kind 'table:FILE', which it must be suitable for: what `load_checked` gave.
       several: how phones of several models make one latency; None where they are of one.
 
     Raises:
@@ -45,14 +49,19 @@ class LatencyConfig:
     also: tuple[str, ...] = ()
     device: DeviceConfig = dataclasses.field(default_factory=DeviceConfig)
     several: SeveralModels | None = None
+    table: LatencyTable | None = dataclasses.field(default=None, repr=False)
 
     def __post_init__(self):
-        if self.kind not in KINDS:
+        if self.kind not in KINDS[:-1] and self.table is None:
             raise ValueError(f"unknown latency {self.kind!r}, known are {', '.join(KINDS)}")
         if self.image_size < 1:
             raise ValueError(f"latency_image_size is {self.image_size}, must be 1 pixel or more")
         quantizations = (self.quantization, *self.also)
-        if not self.needs_clock and quantizations != ("none",):
+        if self.table is not None and self.also:
+            raise ValueError(
+                f"latency_quantization is {','.join(quantizations)!r}, a table is of one of them"
+            )
+        if self.table is None and not self.needs_clock and quantizations != ("none",):
             raise ValueError(
                 f"latency_quantization is {','.join(quantizations)!r}, {self.kind} knows 'none' "
                 "only"
@@ -78,7 +87,7 @@ class LatencyConfig:
     @property
     def is_estimate(self) -> bool:
         """Whether no clock is asked."""
-        return self.kind.startswith(PREFIX)
+        return not self.needs_clock
 
 
 def make_timer(
@@ -129,7 +138,7 @@ def make_latency(
       timer: made by `make_timer`; None to have one made.
 
     Raises:
-      ValueError: as `make_timer`.
+      ValueError: as `make_timer`, or for a table of another number of classes.
     """
     if config.needs_clock:
         return MeasuredLatency(
@@ -139,4 +148,6 @@ def make_latency(
             architecture_of,
             num_classes,
         )
+    if config.table is not None:
+        return TableLatency(config.table, architecture_of, num_classes)
     return EstimatedLatency(config.kind, config.image_size, count, num_classes)

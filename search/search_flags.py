@@ -7,6 +7,7 @@ from absl import flags
 from mnasnet.architectures import ARCHITECTURES, Architecture, get_architecture
 from mnasnet.proxy_config import ProxyConfig
 from search.latency import KINDS, LatencyConfig
+from search.latency_tables.flags import table_of
 from search.learning.algorithms import ALGORITHMS
 from search.learning.hyperparameter_flags import hyperparameters
 from search.parts import PartsConfig
@@ -82,7 +83,8 @@ _LATENCY = flags.DEFINE_string(
     "latency",
     LatencyConfig.kind,
     f"how latency is found: {', '.join(KINDS)}; host is TFLite on this machine, phone TFLite's own "
-    "tool on the phones of --device, an estimate is arithmetic and needs no clock",
+    "tool on the phones of --device, an estimate is arithmetic and needs no clock, "
+    "nor does a table that search.latency_table built and checked",
 )
 _LATENCY_IMAGE_SIZE = flags.DEFINE_integer(
     "latency_image_size", LatencyConfig.image_size, "height and width of the images it counts for"
@@ -197,6 +199,7 @@ def latency_config() -> LatencyConfig:
         also=quantizations[1:],
         device=device,
         several=several,
+        table=table_of(kind, search_space(), _LATENCY_IMAGE_SIZE.value, quantizations[0]),
     )
 
 
