@@ -1,4 +1,8 @@
-"""Latency by estimate, as the search asks for it."""
+"""Latency as the search asks for it: by estimate, and on this machine; phones have their own."""
+
+import dataclasses
+import hashlib
+from importlib import metadata
 
 import pytest
 
@@ -6,6 +10,9 @@ from mnasnet.latency_estimate import ESTIMATE_NOTE, UnknownOperation, pixel1_lat
 from mnasnet.stats import LayerStats, ModelStats, count
 from search.latency import EstimatedLatency, LatencyConfig, make_latency
 from search.search_space import get_space
+from search.timing.measured import MeasuredLatency
+from tflite_bench.devices import DeviceConfig
+from tflite_bench.host import HostConfig, cpu_model
 
 SPACE = get_space("accel_nasbench")
 ESTIMATE = LatencyConfig(kind="estimate:pixel1", image_size=160)
@@ -55,6 +62,8 @@ def test_an_operation_without_a_price_is_named():
         ({"kind": "estimate:pixel9"}, "unknown latency 'estimate:pixel9', known are host,"),
         ({"kind": "estimate:pixel1", "quantization": "int8"}, "estimate:pixel1 knows 'none' only"),
         ({"image_size": 0}, "latency_image_size is 0"),
+        ({"kind": "phone"}, "--latency=phone needs phones: --device=auto"),
+        ({"quantization": "int8", "also": ("none", "int8")}, "each may be named once"),
     ],
 )
 def test_a_latency_that_there_is_not_is_refused(fields, told):
@@ -65,3 +74,33 @@ def test_a_latency_that_there_is_not_is_refused(fields, told):
 def test_an_estimate_is_told_from_a_clock():
     assert ESTIMATE.is_estimate
     assert not LatencyConfig(kind="host").is_estimate
+
+
+def test_a_search_timed_here_depends_on_this_machine_and_how_it_times():
+    latency = make_latency(LatencyConfig(image_size=32), SPACE.architecture, None, num_classes=10)
+    assert isinstance(latency, MeasuredLatency)
+    assert latency.settings == {
+        "kind": "host",
+        "image_size": 32,
+        "quantization": "none",
+        "num_classes": 10,
+        "device": cpu_model(),
+        "tool_version": metadata.version("ai-edge-litert"),
+        "host": dataclasses.asdict(HostConfig()),
+    }
+    assert latency.description == (
+        f"TFLite on the host ({cpu_model()}), 1 thread, median CPU time of an inference, 32 px, "
+        "float32"
+    )
+
+
+def test_the_official_binary_here_is_named_with_its_checksum(tmp_path):
+    path = tmp_path / "benchmark_model"
+    path.write_bytes(b"\x7fELF\x02\x01" + bytes(12) + (62).to_bytes(2, "little"))
+    device = DeviceConfig(benchmark_model=str(path), cpu_mask=0x2)
+    config = LatencyConfig(image_size=32, device=device)
+    latency = make_latency(config, SPACE.architecture, None, num_classes=10)
+    assert latency.settings["tool_sha256"] == hashlib.sha256(path.read_bytes()).hexdigest()
+    assert (latency.settings["cpu_mask"], latency.settings["tool"]["runs"]) == ("2", 50)
+    assert "max_tries" not in latency.settings["tool"]
+    assert "cores 2), 1 thread on xnnpack, median wall time" in latency.description
