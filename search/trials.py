@@ -9,7 +9,7 @@ import dataclasses
 import json
 import sqlite3
 import threading
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from pathlib import Path
 
 SCHEMA_VERSION = 1
@@ -123,14 +123,20 @@ class TrialStore:
     Args:
       path: the file, made where it is missing; ':memory:' for a search that is not to be kept.
       read_only: for a reader beside a running search; the file must be there.
+      before_write: is called before each; what it raises keeps the store as it was.
 
     Raises:
       ValueError: where the file is no such store or one of another schema version.
       OSError: where it cannot be opened.
     """
 
-    def __init__(self, path: str | Path, read_only: bool = False):
-        self.path, self._lock = str(path), threading.RLock()
+    def __init__(
+        self,
+        path: str | Path,
+        read_only: bool = False,
+        before_write: Callable[[], None] = lambda: None,
+    ):
+        self.path, self._lock, self._before_write = str(path), threading.RLock(), before_write
         if read_only and not Path(path).is_file():
             raise FileNotFoundError(f"no search found: there is no {path}")
         try:
@@ -256,6 +262,7 @@ class TrialStore:
         columns = ", ".join(rows[0])
         places = ", ".join(f":{name}" for name in rows[0])
         with self._lock:
+            self._before_write()
             self._db.execute("BEGIN IMMEDIATE")
             try:
                 self._db.executemany(f"{verb} INTO {table} ({columns}) VALUES ({places})", rows)

@@ -1,6 +1,5 @@
 """The folder of a search: who may write to it, and what lies in it."""
 
-import fcntl
 import json
 import os
 import zipfile
@@ -8,6 +7,7 @@ from pathlib import Path
 
 import numpy as np
 
+from search.guard import Guard
 from search.trials import TrialStore
 
 
@@ -41,23 +41,11 @@ class Workdir:
 
     def __init__(self, path: str | Path):
         self.path = made_folder(path, "workdir")
-        # The kernel lets go of the lock when its holder dies, however it dies.
-        self._lock = open(self.path / "lock", "a+")  # noqa: SIM115, held as long as we live
+        self._guard = Guard(self.path)
         try:
-            fcntl.flock(self._lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError as error:
-            self._lock.seek(0)
-            raise ValueError(
-                f"{self.path} is in use by another search (process {self._lock.read().strip()}), "
-                "choose another --workdir or stop that one"
-            ) from error
-        self._lock.truncate(0)
-        self._lock.write(str(os.getpid()))
-        self._lock.flush()
-        try:
-            self.store = TrialStore(self.path / "search.sqlite")
+            self.store = TrialStore(self.path / "search.sqlite", before_write=self._guard.check)
         except BaseException:
-            self._lock.close()
+            self._guard.close()
             raise
 
     def __enter__(self):
@@ -65,7 +53,7 @@ class Workdir:
 
     def __exit__(self, *exception):
         self.store.close()
-        self._lock.close()
+        self._guard.close()
 
     @property
     def _checkpoint(self) -> Path:
@@ -73,6 +61,7 @@ class Workdir:
 
     def save_checkpoint(self, updates: int, state: dict[str, np.ndarray]) -> None:
         """Keeps the algorithm's state after so many updates, in place of the former one."""
+        self._guard.check()
         self._checkpoint.parent.mkdir(exist_ok=True)
         temporary = self._checkpoint.with_suffix(".tmp")
         try:
