@@ -1,17 +1,20 @@
 """A checkpoint as SavedModel and TFLite files, each checked against the Keras model.
 
-    python -m mnasnet.export --checkpoint=mnasnet-a1 --export_dir=DIR
-    python -m mnasnet.export --checkpoint=RUN --blocks=... --representative=PHOTOS --export_dir=DIR
+    python -m mnasnet.export --checkpoint=mnasnet-a1
+    python -m mnasnet.export --checkpoint=RUN --representative=PHOTOS --export_dir=DIR
+    python -m mnasnet.export --checkpoint=net.keras --blocks=... --export_dir=DIR
 
 The checkpoint is one of the official code (a published one needs no more than its folder), of
-mnasnet.train, or of Keras. Moving averages are what is exported, where there are any. TFLite files
-take pixels in 0..255 and say so in a metadata buffer named `mnasnet`.
+mnasnet.train, whose folder says what network it holds, or of Keras. Files go to --export_dir, by
+default to a folder export beside the checkpoint. Moving averages are what is exported, where there
+are any. TFLite files take pixels in 0..255 and say so in a metadata buffer named `mnasnet`.
 """
 
 import os
 
 from absl import flags
 
+from mnasnet import storage
 from mnasnet.block_args import encode
 from mnasnet.checkpoints.flags import TrainedModel, model_from_flags
 from mnasnet.exporting.flags import EXPORT_DIR, export_config, representative_images
@@ -85,23 +88,29 @@ def _print(exported) -> None:
     )
 
 
+def _beside(checkpoint: str) -> str:
+    """The folder for files that are given none."""
+    if storage.is_remote(checkpoint):
+        raise ValueError(f"no folder for files of {checkpoint}: name one with --export_dir")
+    return os.path.join(os.path.dirname(checkpoint), "export")
+
+
 def main() -> None:
     with command_line.usage_errors():
-        if not EXPORT_DIR.value:
-            raise ValueError("no folder given: name one with --export_dir")
         config = export_config()
         trained = model_from_flags()
         from mnasnet.data.class_names import class_names
 
         labels = class_names(trained.model.output_shape[-1], _LABELS.value)
         representative = representative_images(trained.model.input_shape[1])
-        os.makedirs(EXPORT_DIR.value, exist_ok=True)
-    loaded = trained.loaded
+        loaded = trained.loaded
+        directory = EXPORT_DIR.value or _beside(loaded.path)
+        os.makedirs(directory, exist_ok=True)
     print(
         f"{trained.architecture.name}, {trained.model.output_shape[-1]} classes, "
         f"{'moving averages' if loaded.averages else 'weights'} of {loaded.path}"
     )
-    export(trained, EXPORT_DIR.value, config, representative, labels)
+    export(trained, directory, config, representative, labels)
     if "int8" not in config.formats:
         print("no int8 file: it needs images to calibrate on, --representative=PHOTOS")
 

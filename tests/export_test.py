@@ -1,5 +1,6 @@
 """Exports against the Keras model, and against the official code's exports of the same weights."""
 
+import dataclasses
 import json
 import os
 import pathlib
@@ -318,17 +319,13 @@ def small_checkpoint(tmp_path_factory):
 def test_one_command_makes_a_published_checkpoint_into_files(
     small_checkpoint, tmp_path, monkeypatch, capsys
 ):
-    out = tmp_path / "out"
-    status = _command(
-        monkeypatch,
-        f"--checkpoint={small_checkpoint}",
-        f"--export_dir={out}",
-        "--export_formats=float32",
-    )
+    folder = tmp_path / "mnasnet-small"
+    shutil.copytree(small_checkpoint, folder)
+    status = _command(monkeypatch, f"--checkpoint={folder}", "--export_formats=float32")
     printed = capsys.readouterr().out
     assert status == 0
     assert printed.startswith("mnasnet-small, 10 classes, moving averages of ")
-    tflite = (out / "mnasnet-small.tflite").read_bytes()
+    tflite = (folder / "export" / "mnasnet-small.tflite").read_bytes()
     golden = Golden("mnasnet-small-c10")
     found = TFLiteClassifier(tflite).logits(golden.images())
     largest = np.abs(golden.logits_ema).max()
@@ -354,7 +351,6 @@ def test_one_command_makes_a_published_checkpoint_into_files(
         (["--export_formats=int8"], "needs images: name some with --representative"),
         (["--representative=/nowhere"], "'/nowhere' is not there"),
         (["--labels=/nowhere"], "labels '/nowhere' cannot be read"),
-        (["--export_dir="], "no folder given"),
         (["--checkpoint="], "no weights given"),
     ],
 )
@@ -384,6 +380,17 @@ def test_the_width_of_a_published_checkpoint_is_told_by_its_parameters(tmp_path)
     )
     with pytest.raises(ValueError, match="does not fit the model"):
         load_checkpoint(build_model(ARCHITECTURES["mnasnet-a1"], num_classes=12), str(tmp_path))
+
+
+def test_a_checkpoint_of_other_rounding_is_told_by_the_flags_of_rounding(tmp_path):
+    rounding = {"depth_divisor": 4, "min_depth": 12}
+    architecture = dataclasses.replace(ARCHITECTURES["mnasnet-small"], **rounding)
+    model = build_model(architecture, depth_multiplier=0.5, num_classes=3, image_size=32)
+    tf.train.Checkpoint(model=model).save(str(tmp_path / "ckpt"))
+    identity = identify(open_checkpoint(str(tmp_path)), rounding)
+    assert (identity.architecture, identity.depth_multiplier) == (architecture, 0.5)
+    with pytest.raises(ValueError, match="which no published network has"):
+        identify(open_checkpoint(str(tmp_path)))
 
 
 def test_networks_that_nobody_published_are_asked_for(tiny, tmp_path):

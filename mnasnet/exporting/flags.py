@@ -5,7 +5,10 @@ from absl import flags
 from mnasnet.exporting.tflite_export import INT8_ENDS
 
 EXPORT_DIR = flags.DEFINE_string(
-    "export_dir", None, "folder for the SavedModel and the TFLite files"
+    "export_dir",
+    None,
+    "folder for the SavedModel and the TFLite files; by default a training writes none, and "
+    "mnasnet.export to a folder export beside the checkpoint",
 )
 _FORMATS = ("saved_model", "float32", "float16", "dynamic", "int8")
 _EXPORT_FORMATS = flags.DEFINE_list(
