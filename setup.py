@@ -23,6 +23,13 @@ setup(
     ],
     extras_require={
         "phones": ["adbutils~=2.8"],  # for the adb program that it carries
-        "dev": ["pytest>=8,<10", "ruff>=0.9,<1", "import-linter~=2.1", "adbutils~=2.8"],
+        "ray": ["ray~=2.50"],
+        "dev": [
+            "pytest>=8,<10",
+            "ruff>=0.9,<1",
+            "import-linter~=2.1",
+            "adbutils~=2.8",
+            "ray~=2.50",
+        ],
     },
 )

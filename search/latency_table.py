@@ -110,7 +110,16 @@ def main(command: str) -> None:
 def _build(space, subject: Subject, path: Path) -> None:
     clock = _clock()
     with _networks_named(), usage_errors():
-        table = build(space, subject, clock, _converter(subject), path, flags.FLAGS.profiles, _say)
+        table = build(
+            space,
+            subject,
+            clock,
+            _converter(subject),
+            path,
+            profiles=flags.FLAGS.profiles,
+            calibration=flags.FLAGS.calibration_networks,
+            say=_say,
+        )
     slowest = sorted(table.rows, key=lambda row: -row.ms)[:_MOST_NAMED]
     print("\nThe slowest operators:")
     print_table(
@@ -119,6 +128,10 @@ def _build(space, subject: Subject, path: Path) -> None:
             [str(row.operator), f"{row.ms:.4f}", f"{row.spread:.0%}", str(len(row.samples_ms))]
             for row in slowest
         ],
+    )
+    print(
+        f"Factor between sums and networks: {table.factor:.3f}, from "
+        f"{counted(len(table.calibration), 'random network')}."
     )
     if table.check is None:
         print(

@@ -24,7 +24,7 @@ from search.evaluators import Infeasible
 from search.executors import executor_flags
 from search.executors.config import ExecutorConfig
 from search.executors.measuring import MakeMeasuring
-from search.executors.open import open_executor
+from search.executors.open import OpenExecutor, open_executor
 from search.loop import SearchResult, run_search, search_settings
 from search.parts import Parts, PartsConfig, accuracy_of, latency_of, this_command
 from search.progress import Progress
@@ -54,12 +54,17 @@ def main() -> None:
                 raise ValueError(
                     "--workdir is missing: name a folder for the search, --workdir=DIR"
                 )
-            executor = executor_flags.executor_config()
-            os.environ.update(executor.environment)
+            executor_config = executor_flags.executor_config()
+            os.environ.update(executor_config.environment)
             parts_config = search_flags.parts_config()
             sweep_config, reference = sweep_flags.sweep_config(), sweep_flags.reference_point()
-            parts = Parts(parts_config)
-            measuring = opened.enter_context(_executor(executor, parts_config, parts))
+            executor = opened.enter_context(_opened(executor_config, parts_config))
+            parts = Parts(parts_config, executor.make_timer)
+            measuring = executor.measuring(
+                functools.partial(accuracy_of, parts_config),
+                functools.partial(latency_of, parts_config),
+                parts.clock,
+            )
             if sweep_config:
                 sweep = open_sweep(parts, sweep_config, search_flags.WORKDIR.value, measuring)
                 workdir = opened.enter_context(sweep).workdir
@@ -73,19 +78,15 @@ def main() -> None:
             _run_search(parts, workdir, measuring)
 
 
-def _executor(
-    executor: ExecutorConfig, parts_config: PartsConfig, parts: Parts
-) -> contextlib.AbstractContextManager[MakeMeasuring]:
-    if executor.kind != "inline" and not parts.trains:
+def _opened(
+    executor: ExecutorConfig, parts: PartsConfig
+) -> contextlib.AbstractContextManager[OpenExecutor]:
+    if executor.kind != "inline" and parts.accuracy != "proxy":
         raise ValueError(
-            f"--executor={executor.kind} has nothing to do: --accuracy=surrogate trains nothing"
+            f"--executor={executor.kind} has nothing to do: --accuracy={parts.accuracy} trains "
+            "nothing"
         )
-    return open_executor(
-        executor,
-        functools.partial(accuracy_of, parts_config),
-        functools.partial(latency_of, parts_config),
-        parts.clock,
-    )
+    return open_executor(executor)
 
 
 def _run_search(parts: Parts, workdir: Workdir, measuring: MakeMeasuring) -> None:

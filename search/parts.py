@@ -28,6 +28,7 @@ _PACKAGES = ("tensorflow", "tf-keras", "ai-edge-litert", "numpy", "scikit-learn"
 _IMAGENET_CLASSES = 1000  # of the published networks that a surrogate is fitted to
 
 ArchitectureOf = Callable[[Network], Architecture]
+MakeTimer = Callable[[LatencyConfig, int, PhoneJournal], Timer | None]
 
 
 @dataclasses.dataclass(frozen=True)
@@ -66,6 +67,7 @@ class Parts:
 
     Args:
       config: see there.
+      make_timer: in place of `search.latency.make_timer`, where the clocks are elsewhere.
 
     Attributes:
       config: of the search.
@@ -75,7 +77,7 @@ class Parts:
       ValueError: for a name that is unknown, or data that cannot be read.
     """
 
-    def __init__(self, config: PartsConfig):
+    def __init__(self, config: PartsConfig, make_timer: MakeTimer = make_timer):
         self.config, self.proxy, self.latency = config.search, config.proxy, config.latency
         self.space = get_space(config.space, config.reference)
         self.landmarks = [get_architecture(name) for name in config.landmarks]
@@ -90,7 +92,7 @@ class Parts:
                 validation_images=config.validation_images,
             )
         self._num_classes = _IMAGENET_CLASSES if self.surrogate else self.dataset.num_classes
-        self.journal = PhoneJournal()
+        self.journal, self._make_timer = PhoneJournal(), make_timer
         self.count = self._counting(self.space.architecture)
         self.accuracy = self._accuracy(self.space.architecture)
 
@@ -140,7 +142,7 @@ class Parts:
 
     @functools.cached_property
     def _timer(self) -> Timer | None:
-        return make_timer(self.latency, self._num_classes, self.journal)
+        return self._make_timer(self.latency, self._num_classes, self.journal)
 
     def _load_surrogate(self, folder: str | None) -> Surrogate:
         if not folder:

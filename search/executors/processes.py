@@ -6,14 +6,20 @@ happens to it, at whatever byte, harms nobody else.
 """
 
 import dataclasses
+import functools
 import multiprocessing
 import os
+import pathlib
 import pickle
 import signal
 import socket
 import threading
+from collections.abc import Mapping
 from multiprocessing import connection
 
+from search.executors.config import ExecutorConfig
+from search.executors.pool import MakeWorker
+from search.executors.pooled import PooledExecutor
 from search.executors.tasks import MakeEvaluator, Outcome, Task, WorkerLost, run_task
 
 # Started anew rather than forked: TensorFlow does not live through a fork.
@@ -22,22 +28,53 @@ _environment = threading.Lock()
 _MEGABYTE = 2**20
 
 
-@dataclasses.dataclass(frozen=True)
-class ProcessConfig:
-    """How a worker process is.
+class Processes(PooledExecutor):
+    """Workers that are processes of this machine.
 
-    Attributes:
-      environment: variables that it gets besides this process's.
-      max_memory_mb: a worker that holds more after a task is replaced; None for twice what it held
-        after its first.
+    Raises:
+      ValueError: for more GPUs than there are.
     """
 
-    environment: tuple[tuple[str, str], ...] = ()
-    max_memory_mb: int | None = None
+    def __init__(self, config: ExecutorConfig):
+        super().__init__(config)
+        self._gpus, self._each = visible_gpus() if config.gpus else [], int(config.gpus)
+        self.num_workers = config.num_workers
+        if self.num_workers is None:
+            cores = len(os.sched_getaffinity(0)) // max(config.threads, 1)
+            self.num_workers = max(1, len(self._gpus) // self._each if self._each else cores)
+        needed = self.num_workers * self._each
+        if needed > len(self._gpus):
+            raise ValueError(
+                f"worker_gpus is {self._each}, {self.num_workers} workers need {needed} GPUs: "
+                f"{socket.gethostname()} has {len(self._gpus)}"
+            )
 
-    def __post_init__(self):
-        if self.max_memory_mb is not None and self.max_memory_mb < 1:
-            raise ValueError(f"worker_memory_mb is {self.max_memory_mb}, must be 1 or more")
+    def trainers(self, make: MakeEvaluator) -> list[MakeWorker]:
+        """See PooledExecutor; each has GPUs of its own."""
+        each = self._each
+        return [
+            self._worker(make, self._gpus[i * each : (i + 1) * each])
+            for i in range(self.num_workers)
+        ]
+
+    def timer(self, make: MakeEvaluator) -> MakeWorker:
+        """See PooledExecutor."""
+        return self._worker(make, [])
+
+    def _worker(self, make: MakeEvaluator, gpus: list[str]) -> MakeWorker:
+        environment = dict(self.config.environment)
+        # Also where it gets none: TensorFlow takes all GPUs that it sees.
+        environment["CUDA_VISIBLE_DEVICES"] = ",".join(gpus) or "-1"
+        return functools.partial(ProcessWorker, make, environment, self.config.worker_memory_mb)
+
+
+def visible_gpus() -> list[str]:
+    """The GPUs of this machine that a process may use, as CUDA_VISIBLE_DEVICES names them."""
+    visible = os.environ.get("CUDA_VISIBLE_DEVICES")
+    if visible is not None:
+        return [gpu for gpu in visible.split(",") if gpu and gpu != "-1"]
+    numbers = [path.name.removeprefix("nvidia") for path in pathlib.Path("/dev").glob("nvidia*")]
+    return sorted(filter(str.isdigit, numbers), key=int)
 
 
 class ProcessWorker:
@@ -45,21 +82,31 @@ class ProcessWorker:
 
     Args:
       make: makes the evaluator in the process; pickled.
-      config: see there.
+      environment: variables that it gets besides this process's.
+      max_memory_mb: a process that holds more after a task is spent; None for twice what it held
+        after its first.
 
     Raises:
       WorkerLost: where the process dies before it is ready.
       Whatever `make` raises there.
     """
 
-    def __init__(self, make: MakeEvaluator, config: ProcessConfig = ProcessConfig()):
+    def __init__(
+        self,
+        make: MakeEvaluator,
+        environment: Mapping[str, str] | None = None,
+        max_memory_mb: int | None = None,
+    ):
         self._connection, theirs = _CONTEXT.Pipe()
-        self._process = _CONTEXT.Process(target=_serve, args=(theirs, make, config), daemon=True)
+        self._process = _CONTEXT.Process(
+            target=_serve, args=(theirs, make, max_memory_mb), daemon=True
+        )
         # A process inherits what is there when it starts; some of it is read before any of our
         # code runs there.
         with _environment:
-            before = {name: os.environ.get(name) for name, _ in config.environment}
-            os.environ.update(config.environment)
+            environment = environment or {}
+            before = {name: os.environ.get(name) for name in environment}
+            os.environ.update(environment)
             try:
                 self._process.start()
             finally:
@@ -87,7 +134,7 @@ class ProcessWorker:
         return dataclasses.replace(self._receive(timeout), worker=self.name)
 
     def close(self) -> None:
-        """See Worker; the pipe closes with the last reference to it, in case a thread waits there."""
+        """See Worker; the pipe closes with its last reference: a thread may wait at it."""
         self._process.kill()
         self._process.join()
 
@@ -118,11 +165,11 @@ class ProcessWorker:
         return f"{self.name}, {how}"
 
 
-def _serve(pipe: connection.Connection, make: MakeEvaluator, config: ProcessConfig) -> None:
+def _serve(pipe: connection.Connection, make: MakeEvaluator, max_memory_mb: int | None) -> None:
     """The life of a worker process."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is the driver's
     threading.Thread(target=_die_with_parent, daemon=True).start()
-    limit = None if config.max_memory_mb is None else config.max_memory_mb * _MEGABYTE
+    limit = None if max_memory_mb is None else max_memory_mb * _MEGABYTE
     try:
         evaluator = make()
     except Exception as error:

@@ -2,6 +2,7 @@
 
 import dataclasses
 import datetime
+import json
 import statistics
 from collections.abc import Callable, Sequence
 from pathlib import Path
@@ -119,9 +120,8 @@ def check(
         "networks": [dataclasses.asdict(one) for one in checked],
         "seed": seed,
         "checked_at": datetime.datetime.now(datetime.UTC).isoformat(timespec="seconds"),
-        "table_sha256": table.digest(),
     }
-    return dataclasses.replace(table, check=found), checked
+    return table.checked(json.loads(json.dumps(found))), checked
 
 
 def suspects(table: LatencyTable, space: SearchSpace, checked: Sequence[Checked]) -> list[str]:

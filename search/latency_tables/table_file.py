@@ -185,9 +185,15 @@ class LatencyTable:
         )
 
     def digest(self) -> str:
-        """SHA-256 of all but the check, which tells a table that was edited after it."""
-        content = json.dumps(_without_check(self), sort_keys=True)
+        """SHA-256 of all but itself in the check, which tells a table that was edited after it."""
+        check = {key: value for key, value in (self.check or {}).items() if key != "sha256"}
+        content = json.dumps([_without_check(self), check], sort_keys=True)
         return hashlib.sha256(content.encode()).hexdigest()
+
+    def checked(self, found: dict) -> "LatencyTable":
+        """With what a check found, sealed by the digest."""
+        table = dataclasses.replace(self, check=found)
+        return dataclasses.replace(self, check=found | {"sha256": table.digest()})
 
     def write(self, path: Path) -> None:
         """Writes the file, whole or not at all; OSError as `open`."""
@@ -232,14 +238,23 @@ def read_table(path: Path) -> LatencyTable:
 
 
 def rows_of(networks: tuple[Timed, ...], subject: Subject, space: SearchSpace) -> tuple[Row, ...]:
-    """One row per operator that timed networks have, in order."""
+    """One row per operator that timed networks have, in order.
+
+    Raises:
+      ValueError: for a network that lacks the times of some of its operators.
+    """
     samples: dict[Operator, list[float]] = {}
     for timed in networks:
-        shares = timed.shares_ms()
         architecture = space.architecture(timed.network)
         places = operators_of(architecture, subject.image_size, subject.num_classes)
-        for place, operator in places:
-            samples.setdefault(operator, []).append(shares[place])
+        try:
+            shares = timed.shares_ms()
+            for place, operator in places:
+                samples.setdefault(operator, []).append(shares[place])
+        except (LookupError, ArithmeticError, statistics.StatisticsError) as error:
+            raise ValueError(
+                f"the measurements of {' '.join(timed.network)} are not whole: {error!r}"
+            ) from None
     return tuple(
         Row(operator, statistics.median(samples[operator]), tuple(samples[operator]))
         for operator in sorted(samples)

@@ -39,7 +39,7 @@ def load_checked(
         )
     if table.check is None:
         raise ValueError(f"the table {path} was never checked: {again}")
-    if table.check.get("table_sha256") != table.digest():
+    if table.check.get("sha256") != table.digest():
         raise ValueError(f"the table {path} was edited after its check: {again}")
     error = table.check["mean_error"]
     if not error <= max_error:

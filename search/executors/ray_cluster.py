@@ -1,0 +1,173 @@
+"""Workers of a Ray cluster: actors, each of which has what it needs of its host to itself.
+
+Ray finds the hosts, ships the code and notices who dies; here is only what a search asks of it.
+"""
+
+import functools
+import pathlib
+import platform
+from collections.abc import Mapping
+from importlib import metadata
+
+import ray
+from ray.exceptions import RayError
+from ray.util.scheduling_strategies import NodeAffinitySchedulingStrategy
+
+from search.executors.config import ExecutorConfig
+from search.executors.pool import MakeWorker
+from search.executors.pooled import PooledExecutor
+from search.executors.ray_phones import PHONE, RayPhones
+from search.executors.ray_worker import RayWorker, first_line
+from search.executors.tasks import MakeEvaluator
+from search.latency import LatencyConfig
+from search.timing.measured import Timer
+from search.timing.phone_journal import PhoneJournal
+
+# Who differs in one of these computes other numbers, or does not understand the others.
+_PACKAGES = ("tensorflow", "tf-keras", "ai-edge-litert", "numpy")
+_FLOORS = ("mnasnet", "search", "tflite_bench")
+_ROOT = pathlib.Path(__file__).parent.parent.parent
+_PATIENCE_SECONDS = 60
+
+
+class RayCluster(PooledExecutor):
+    """Workers on the hosts of a Ray cluster, or of one that is started here.
+
+    Raises:
+      ValueError: where there is no cluster at the address, hosts have other versions, or not what
+        is asked of them.
+    """
+
+    def __init__(self, config: ExecutorConfig):
+        super().__init__(config)
+        self._needs = {"CPU": max(config.threads, 1), "GPU": config.gpus}
+        self._needs |= dict(config.worker_resources)
+        self._needs = {name: amount for name, amount in self._needs.items() if amount}
+        _connect(config)
+        try:
+            self._nodes = [node for node in ray.nodes() if node["Alive"]]
+            self._check_versions()
+            self.num_workers = self._workers_for(ray.cluster_resources())
+        except BaseException:
+            ray.shutdown()
+            raise
+
+    def __exit__(self, *exception):
+        super().__exit__(*exception)
+        ray.shutdown()
+
+    def trainers(self, make: MakeEvaluator) -> list[MakeWorker]:
+        """See PooledExecutor."""
+        return [functools.partial(RayWorker, make, _options(self._needs))] * self.num_workers
+
+    def timer(self, make: MakeEvaluator) -> MakeWorker:
+        """See PooledExecutor; on this host, whose clock the search has said it uses."""
+        here = NodeAffinitySchedulingStrategy(ray.get_runtime_context().get_node_id(), soft=False)
+        return functools.partial(RayWorker, make, {"num_cpus": 0, "scheduling_strategy": here})
+
+    def make_timer(
+        self, config: LatencyConfig, num_classes: int, journal: PhoneJournal
+    ) -> Timer | None:
+        """See OpenExecutor; phones are on the hosts that carry the resource 'phone', if any."""
+        hosts = {
+            node["NodeID"]: int(node["Resources"][PHONE])
+            for node in self._nodes
+            if node["Resources"].get(PHONE, 0) >= 1
+        }
+        if config.kind == PHONE and hosts:
+            return RayPhones(hosts, config, num_classes, journal)
+        return super().make_timer(config, num_classes, journal)
+
+    def _check_versions(self) -> None:
+        """Asks every host; ValueError names the first that differs from this one."""
+        here = _versions()
+        asked = {
+            node["NodeManagerHostname"]: _versions_there.options(
+                scheduling_strategy=NodeAffinitySchedulingStrategy(node["NodeID"], soft=False)
+            ).remote()
+            for node in self._nodes
+        }
+        for host, answer in asked.items():
+            try:
+                there = ray.get(answer, timeout=_PATIENCE_SECONDS)
+            except RayError as error:
+                raise ValueError(
+                    f"ray_address: host {host} does not answer: {first_line(error)}"
+                ) from error
+            for name, version in here.items():
+                if there.get(name) != version:
+                    raise ValueError(
+                        f"ray_address: host {host} has {name} {there.get(name, 'not installed')}, "
+                        f"this host has {version}"
+                    )
+
+    def _workers_for(self, there: Mapping[str, float]) -> int:
+        """How many workers; ValueError where there is not enough of something for as many."""
+        wanted = self.config.num_workers
+        fitting = min(int(there.get(name, 0) // amount) for name, amount in self._needs.items())
+        if fitting and (wanted is None or wanted <= fitting):
+            return wanted or fitting
+        wanted = wanted or 1
+        name, amount = next(
+            (name, amount)
+            for name, amount in self._needs.items()
+            if there.get(name, 0) < wanted * amount
+        )
+        flag = {"CPU": "worker_threads", "GPU": "worker_gpus"}.get(name, "worker_resources")
+        hosts = ", ".join(
+            f"{node['NodeManagerHostname']} has {node['Resources'].get(name, 0):g}"
+            for node in self._nodes
+        )
+        raise ValueError(
+            f"{flag} is {name}={amount:g}, {wanted} workers need {wanted * amount:g}: {hosts}"
+        )
+
+
+def _connect(config: ExecutorConfig) -> None:
+    """Joins the cluster at the address; without one, starts one that is as large as it is asked.
+
+    The code is shipped to the hosts: they need the packages that it stands on, no more.
+    """
+    environment = {
+        "env_vars": dict(config.environment),
+        "py_modules": [str(_ROOT / floor) for floor in _FLOORS],
+    }
+    local = {}
+    if config.ray_address is None:
+        local = {"address": "local", "include_dashboard": False}
+        if config.num_workers is not None:
+            # Processors are only counted: whoever asks for more workers than cores gets them.
+            local["num_cpus"] = config.num_workers * max(config.threads, 1)
+    try:
+        ray.init(
+            **local or {"address": config.ray_address},
+            runtime_env=environment,
+            logging_level="ERROR",
+            log_to_driver=False,
+        )
+    except Exception as error:  # Ray has no class for what may be wrong with an address
+        where = config.ray_address or "this machine"
+        raise ValueError(
+            f"ray_address: no cluster of ours at {where}: {first_line(error)}"
+        ) from error
+
+
+def _options(needs: Mapping[str, float]) -> dict:
+    """An actor's needs as Ray takes them."""
+    others = {name: amount for name, amount in needs.items() if name not in ("CPU", "GPU")}
+    return {"num_cpus": needs.get("CPU", 0), "num_gpus": needs.get("GPU", 0), "resources": others}
+
+
+def _versions() -> dict[str, str]:
+    found = {"Python": platform.python_version()}
+    for package in _PACKAGES:
+        try:
+            found[package] = metadata.version(package)
+        except metadata.PackageNotFoundError:
+            continue
+    return found
+
+
+@ray.remote(num_cpus=0, max_retries=0)
+def _versions_there() -> dict[str, str]:
+    return _versions()
