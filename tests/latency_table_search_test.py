@@ -24,19 +24,8 @@ def made_up_table(mean_error=0.03, num_classes=10):
     operators = SpaceOperators(SPACE, SIZE, num_classes).examples
     rows = [Row(o, o.output_filters / 1e3, (o.output_filters / 1e3,)) for o in sorted(operators)]
     table = LatencyTable(subject, {"device": "Made-up phone"}, len(rows), rows=tuple(rows))
-    check = {
-        "mean_error": mean_error,
-        "worst_error": 0.07,
-        "kendall_tau": 0.9,
-        "networks": [{}] * 8,
-    }
-    return LatencyTable(
-        subject,
-        table.device,
-        len(rows),
-        rows=table.rows,
-        check=check | {"table_sha256": table.digest()},
-    )
+    check = {"mean_error": mean_error, "worst_error": 0.07, "kendall_tau": 0.9}
+    return table.checked(check | {"networks": [{}] * 8})
 
 
 @pytest.fixture
@@ -94,6 +83,12 @@ def test_other_kinds_have_no_table():
         LatencyConfig(kind="table")
 
 
+def test_a_table_that_is_too_far_off_is_refused(path):
+    made_up_table(mean_error=0.3).write(path)
+    with pytest.raises(ValueError, match=r"mean error of 30.0%, --max_table_error=0.1 allows"):
+        config(path)
+
+
 def search(workdir, *arguments):
     return subprocess.run(
         [
@@ -114,8 +109,8 @@ def search(workdir, *arguments):
     [
         (lambda text: text[: len(text) // 2], "is no whole latency table"),
         (
-            lambda text: text.replace('"mean_error": 0.03', '"mean_error": 0.3'),
-            "mean error of 30.0%",
+            lambda text: text.replace('"mean_error": 0.03', '"mean_error": 0.01'),
+            "was edited after its check",
         ),
         (lambda text: text.replace('"ms": 0.08', '"ms": 0.09', 1), "was edited after its check"),
         (lambda text: json.dumps(json.loads(text) | {"check": None}), "was never checked"),
