@@ -8,6 +8,7 @@ import typing
 
 import pytest
 from absl import flags
+from phone_lab import ROOT
 
 from search import latency as latency_module
 from search import search_flags
@@ -241,7 +242,7 @@ def test_what_the_reference_took_at_first_outlives_the_process(phones, tool):
         assert given == ({"HW-Google Pixel": 9.0} if life else {})
 
 
-def test_events_of_any_thread_are_kept_and_told_also_those_from_before_there_was_a_folder():
+def test_events_of_any_thread_are_kept_and_told_also_those_from_before_there_was_a_folder(capsys):
     journal, told, store = PhoneJournal(), [], TrialStore(":memory:")
     journal.on_event(Event("found", "A", "phone A: Google Pixel", 1000.5))
     journal.attach(store, told.append)
@@ -249,7 +250,8 @@ def test_events_of_any_thread_are_kept_and_told_also_those_from_before_there_was
     thread = threading.Thread(target=journal.on_event, args=(gone,))
     thread.start()
     thread.join()
-    assert told == ["phone A: Google Pixel", "phone A is gone"]
+    assert capsys.readouterr().err == "phone A: Google Pixel\n"
+    assert told == ["phone A is gone"]
     assert store.events() == [
         {"time": 1000.5, "kind": "found", "serial": "A", "message": "phone A: Google Pixel"},
         {"time": 1001.0, "kind": "gone", "serial": "A", "message": "phone A is gone"},
@@ -329,6 +331,15 @@ def test_a_search_on_phones_takes_those_that_are_attached_unless_told_otherwise(
     config = search_flags.latency_config()
     assert config.device.shelf.roster.serials == ("A", "B")
     assert (config.quantization, config.also) == ("int8", ("none",))
+
+
+def test_the_flagfile_of_the_papers_search_asks_phones_for_what_the_paper_timed(parse):
+    parse(f"--flagfile={ROOT / 'flags' / 'pixel.flags'}")
+    config = search_flags.latency_config()
+    tool = config.device.tool
+    assert (config.kind, config.image_size, config.quantization) == ("phone", 224, "none")
+    assert (tool.num_threads, tool.runs, tool.max_spread) == (1, 50, 0.05)
+    assert search_flags.search_config().reward == REWARD
 
 
 def test_the_first_device_s_target_is_that_of_the_reward(parse):
