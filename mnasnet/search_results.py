@@ -45,9 +45,7 @@ def read_top(workdir: str) -> list[Found]:
             rows = json.load(file)
         return [_from_row(row) for row in rows]
     except OSError as error:
-        raise ValueError(
-            f"{path} cannot be read ({error.strerror}): is {workdir!r} the workdir of a search?"
-        ) from None
+        raise _not_of_a_search(path, error) from None
     except (ValueError, TypeError, LookupError, AttributeError) as error:
         raise ValueError(f"{path} holds no networks of a search: {error}") from None
 
@@ -67,9 +65,7 @@ def of_trial(workdir: str, trial: int) -> Found:
         with open(path, encoding="utf-8", newline="") as file:
             row = next((row for row in csv.DictReader(file) if row["trial"] == str(trial)), None)
     except OSError as error:
-        raise ValueError(
-            f"{path} cannot be read ({error.strerror}): is {workdir!r} the workdir of a search?"
-        ) from None
+        raise _not_of_a_search(path, error) from None
     except LookupError:
         raise ValueError(f"{path} has no column 'trial'") from None
     if row is None:
@@ -83,6 +79,13 @@ def of_trial(workdir: str, trial: int) -> Found:
         None,
         from_blocks(row["network"].split(), **fields | {"name": f"trial-{trial}"}),
         *(numbers.get(key) for key in ("accuracy", "latency_ms", "reward")),
+    )
+
+
+def _not_of_a_search(path: str, error: OSError) -> ValueError:
+    folder = os.path.dirname(path)
+    return ValueError(
+        f"{path} cannot be read ({error.strerror}): is {folder!r} the workdir of a search?"
     )
 
 

@@ -140,31 +140,25 @@ class _Rows:
         self.shape = rows.shape
 
     def conv(self, name: str, kernel: int, stride: int, filters: int) -> None:
-        height, width = self._strided(self.shape, stride)
         weights = kernel * kernel * self.shape[2] * filters
+        self._convolution(name, "conv", kernel, stride, filters, weights)
+
+    def depthwise(self, name: str, kernel: int, stride: int) -> None:
+        channels = self.shape[2]
+        weights = kernel * kernel * channels
+        self._convolution(name, "depthwise", kernel, stride, channels, weights)
+
+    def _convolution(self, name, op, kernel: int, stride: int, filters: int, weights: int) -> None:
+        """A convolution of so many weights with the batch norm behind it."""
+        height, width = self._strided(self.shape, stride)
         self._append(
             name,
-            "conv",
+            op,
             kernel,
             stride,
             (height, width, filters),
             params=weights + 2 * filters,
             non_trainable_params=2 * filters,
-            multiply_adds=height * width * weights,
-        )
-
-    def depthwise(self, name: str, kernel: int, stride: int) -> None:
-        height, width = self._strided(self.shape, stride)
-        channels = self.shape[2]
-        weights = kernel * kernel * channels
-        self._append(
-            name,
-            "depthwise",
-            kernel,
-            stride,
-            (height, width, channels),
-            params=weights + 2 * channels,
-            non_trainable_params=2 * channels,
             multiply_adds=height * width * weights,
         )
 

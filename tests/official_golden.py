@@ -33,13 +33,13 @@ class Golden:
         images += state.normal(0, 20, images.shape)
         return np.clip(np.round(images), 0, 255).astype(np.float32)
 
-    def assign_weights(self, model, *, ema: bool) -> None:
-        """Gives a model of `build_model` the golden weights.
+    def assign_weights(self, model, *, ema: bool) -> dict[str, str]:
+        """Gives a model of `build_model` the golden weights; official names by ours.
 
         Official variables are found by their place (stem, block, head) and role, within those in
         the natural order of their names: the numbers in the names differ between variants.
         """
-        official = {}
+        official, names = {}, {}
         variables = [(name, shape) for name, shape, _ in self.facts["variables"]]
         for name, shape in sorted(variables, key=lambda item: _natural_scope(item[0])):
             place = re.search(r"mnas_(stem|head|blocks_\d+)/", name)[1].replace("blocks", "block")
@@ -49,7 +49,9 @@ class Golden:
                 name, shape = official[layer.name.split("/")[0], _role(layer.name)].pop(0)
                 assert weight.shape == shape, (weight.name, name)
                 weight.assign(golden_value(name, shape, ema=ema))
+                names[weight.name] = name
         assert not any(official.values())
+        return names
 
 
 def golden_value(name: str, shape, *, ema: bool) -> np.ndarray:

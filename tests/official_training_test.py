@@ -28,7 +28,8 @@ def test_losses_and_weights_follow_the_official_training():
     model = build_model(
         get_architecture("mnasnet-small"), num_classes=10, image_size=64, dropout_rate=0
     )
-    names = _assign_golden_weights(model)
+    names = official_golden.Golden("mnasnet-small-c10").assign_weights(model, ema=False)
+    assert len(set(names.values())) == 272
     optimizer = RMSProp(model.trainable_variables)
 
     @tf.function
@@ -67,19 +68,6 @@ def test_losses_and_weights_follow_the_official_training():
     # The classifier's gradients have no ReLU behind them.
     assert max(error for name, error in slots.items() if "dense" in name) < 2e-3
     assert max(error for name, error in slots.items() if name.endswith("kernel/RMSProp")) < 0.1
-
-
-def _assign_golden_weights(model) -> dict[str, str]:
-    """Official names by our variables' names, told by the golden values they were given."""
-    golden = official_golden.Golden("mnasnet-small-c10")
-    golden.assign_weights(model, ema=False)
-    by_value = {
-        official_golden.golden_value(name, shape, ema=False).tobytes(): name
-        for name, shape, _ in golden.facts["variables"]
-    }
-    names = {weight.name: by_value[weight.numpy().tobytes()] for weight in model.weights}
-    assert len(set(names.values())) == 272
-    return names
 
 
 def _named(model, optimizer, names):

@@ -189,12 +189,7 @@ class TFDSData(_EncodedData):
                 f"data set {config.dataset!r} has the splits {', '.join(splits)}, must have "
                 "validation or test to evaluate on"
             )
-        self.num_classes = config.num_classes or self._builder.info.features["label"].num_classes
-        if self.num_classes < self._builder.info.features["label"].num_classes:
-            raise ValueError(
-                f"num_classes is {self.num_classes}, data set {config.dataset!r} has "
-                f"{self._builder.info.features['label'].num_classes}"
-            )
+        self.num_classes = _enough_classes(config, self._builder.info.features["label"].num_classes)
         self.num_train = config.num_train_images or splits["train"].num_examples
         self.num_eval = config.num_eval_images or splits[self._eval_split].num_examples
         self.description = f"{self._builder.info.full_name} (TFDS) at {image_size} px"
@@ -227,12 +222,7 @@ class HeldOutData(TrainingData):
         self._dataset = load_dataset(
             config.dataset, data_dir=config.data_dir, image_size=image_size, seed=0
         )
-        self.num_classes = config.num_classes or self._dataset.num_classes
-        if self.num_classes < self._dataset.num_classes:
-            raise ValueError(
-                f"num_classes is {self.num_classes}, data set {config.dataset!r} has "
-                f"{self._dataset.num_classes}"
-            )
+        self.num_classes = _enough_classes(config, self._dataset.num_classes)
         self.num_train, self.num_eval = self._dataset.num_train, self._dataset.num_validation
         self.description = self._dataset.description
         self._signature = (
@@ -262,6 +252,14 @@ class HeldOutData(TrainingData):
 
         generated = tf.data.Dataset.from_generator(float_batches, output_signature=self._signature)
         return generated.unbatch()
+
+
+def _enough_classes(config: TrainingConfig, of_data: int) -> int:
+    """Outputs of the classifier; ValueError where the configuration asks for less than needed."""
+    num_classes = config.num_classes or of_data
+    if num_classes < of_data:
+        raise ValueError(f"num_classes is {num_classes}, data set {config.dataset!r} has {of_data}")
+    return num_classes
 
 
 def _decode_for_train(encoded, image_size: int, seed) -> tf.Tensor:
