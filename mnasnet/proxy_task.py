@@ -84,7 +84,7 @@ class ProxyTask:
         """
         wall, cpu = time.perf_counter(), time.process_time()
         try:
-            with graph_optimizers_off(), _custom_gradients_forgotten():
+            with graph_optimizers_off(), custom_gradients_forgotten():
                 network = self._build(architecture)
                 images_per_second = self._train(network)
                 top1 = self._top1(network)
@@ -152,7 +152,7 @@ class ProxyTask:
 
     def _top1(self, network: tf_keras.Model) -> float:
         batch_size = self._config.batch_size
-        count_correct = _make_count_correct(network, batch_size)
+        count_correct = make_count_correct(network, batch_size)
         correct = seen = 0
         for images, labels in self._dataset.validation_batches(batch_size):
             hits, finite = count_correct(images.astype(np.float32), labels)
@@ -188,7 +188,7 @@ def make_train_step(network: tf_keras.Model, config: ProxyConfig):
     return _trace(train_step, network, config.batch_size, rate)
 
 
-def _make_count_correct(network: tf_keras.Model, batch_size: int):
+def make_count_correct(network: tf_keras.Model, batch_size: int):
     """A traced function (images, labels) -> (correct ones, whether all logits are finite)."""
 
     def count_correct(images, labels):
@@ -231,7 +231,7 @@ def graph_optimizers_off():
 
 
 @contextlib.contextmanager
-def _custom_gradients_forgotten():
+def custom_gradients_forgotten():
     """Lets go of the custom gradients that are traced inside.
 
     TensorFlow registers each under a new name for good, and with it the graph that it stands in:

@@ -28,7 +28,7 @@ class ProxyAccuracy:
         from mnasnet.proxy_task import ProxyTask
 
         self._task = ProxyTask(dataset, config)
-        self._dataset, self._architecture_of = dataset, architecture_of
+        self._dataset, self._config, self._architecture_of = dataset, config, architecture_of
         self.settings = {
             "kind": "proxy",
             "dataset": dataset.name,
@@ -56,6 +56,12 @@ class ProxyAccuracy:
             raise Infeasible(f"the network needs more memory than there is: {error}") from error
         record = {"kind": "proxy", **dataclasses.asdict(result)}
         return Evaluation(record.pop("top1"), record)
+
+    def cost(self, network: Network, max_seconds: float):
+        """What `evaluate` would take, from part of it; see `mnasnet.proxy_cost`."""
+        from mnasnet.proxy_cost import proxy_cost
+
+        return proxy_cost(self._dataset, self._config, self._architecture_of(network), max_seconds)
 
     def train(self, network: Network, image_size: int):
         """The network as `evaluate` trains it, a tf_keras.Model that takes images of `image_size`.

@@ -20,20 +20,21 @@ from collections.abc import Iterator
 from mnasnet.data.image_dataset import DataError
 from mnasnet.latency_estimate import UnknownOperation
 from search import search_flags
+from search.dry_run import dry_run
 from search.evaluators import Infeasible
 from search.executors import executor_flags
 from search.executors.config import ExecutorConfig
 from search.executors.measuring import MakeMeasuring
 from search.executors.open import OpenExecutor, open_executor
+from search.head import print_head
 from search.loop import SearchResult, run_search, search_settings
 from search.parts import Parts, PartsConfig, accuracy_of, latency_of, this_command
 from search.progress import Progress
-from search.quantities import magnitude, milliseconds, percent
+from search.quantities import milliseconds, percent
 from search.recorder import Recorder
 from search.report import write_report
 from search.sweeping import flags as sweep_flags
 from search.sweeping.run import open_sweep, run_sweep
-from search.sweeping.sweep import SweepConfig
 from search.tables import write_atomically
 from search.tensorboard import Scalars
 from search.winner import export_best
@@ -50,7 +51,7 @@ def main() -> None:
         signal.signal(number, signal.default_int_handler)
     with contextlib.ExitStack() as opened:
         with usage_errors():
-            if not search_flags.WORKDIR.value:
+            if not search_flags.WORKDIR.value and not executor_flags.DRY_RUN.value:
                 raise ValueError(
                     "--workdir is missing: name a folder for the search, --workdir=DIR"
                 )
@@ -60,6 +61,10 @@ def main() -> None:
             sweep_config, reference = sweep_flags.sweep_config(), sweep_flags.reference_point()
             executor = opened.enter_context(_opened(executor_config, parts_config))
             parts = Parts(parts_config, executor.make_timer)
+            if executor_flags.DRY_RUN.value:
+                workers = getattr(executor, "num_workers", 1)
+                dry_run(parts, executor_config, workers, search_flags.WORKDIR.value, sweep_config)
+                return
             measuring = executor.measuring(
                 functools.partial(accuracy_of, parts_config),
                 functools.partial(latency_of, parts_config),
@@ -72,7 +77,8 @@ def main() -> None:
                 workdir = opened.enter_context(Workdir(search_flags.WORKDIR.value))
         opened.enter_context(_failures_told(workdir))
         if sweep_config:
-            _print_head(parts, sweep_config)
+            print_head(parts, sweep_config)
+            print()
             run_sweep(parts, sweep, reference, search_flags.flags_given())
         else:
             _run_search(parts, workdir, measuring)
@@ -94,7 +100,8 @@ def _run_search(parts: Parts, workdir: Workdir, measuring: MakeMeasuring) -> Non
         workdir.store, search_settings(parts.space, parts.accuracy, parts.clock, parts.config)
     )
     done = len(workdir.store.trials())
-    _print_head(parts)
+    print_head(parts)
+    print()
     result = _search(parts, workdir, measuring)
     _finish(parts, workdir, result)
     if done >= parts.config.max_trials:
@@ -171,30 +178,6 @@ def _exported(parts: Parts, workdir: Workdir, result: SearchResult) -> str:
         return str(export_best(workdir, result.best, parts.accuracy, parts.latency))
     except Infeasible as reason:
         return f"not written: {reason}"
-
-
-def _print_head(parts: Parts, sweep: SweepConfig | None = None) -> None:
-    space = parts.space
-    print(
-        f"Space     {space.name}: {magnitude(space.size)} networks, "
-        f"{len(space.decisions)} decisions",
-        end="",
-    )
-    if space.per_layer_size:
-        print(f" (were each layer to choose for itself: {magnitude(space.per_layer_size)})", end="")
-    print(f"\nData      {parts.data}")
-    print(f"Accuracy  {parts.accuracy.description}")
-    print(f"Latency   {parts.clock.description}")
-    reward = parts.config.reward
-    target = f"target {reward.target_latency_ms:g} ms"
-    exponents = f"alpha {reward.alpha:g}, beta {reward.beta:g}"
-    if sweep:
-        values = ", ".join(f"{value:g}" for value in sweep.values)
-        if sweep.kind == "exponents":
-            exponents = f"alpha = beta = each of {values}"
-        else:
-            target = f"target each of {values} ms"
-    print(f"Reward    {reward.form}, {target}, {exponents}\n")
 
 
 @contextlib.contextmanager

@@ -1,0 +1,238 @@
+"""What the flags of a search would do and how long it would take: search.main --dry_run."""
+
+import contextlib
+import dataclasses
+import os
+import socket
+import time
+from collections.abc import Sequence
+from pathlib import Path
+
+import numpy as np
+
+from search.evaluators import Infeasible
+from search.executors.config import ExecutorConfig
+from search.head import print_head
+from search.loop import Search, search_settings
+from search.parts import Parts
+from search.quantities import counted, duration
+from search.sweeping.sweep import SweepConfig
+from search.timing import phone_timer
+from search.trials import Trial, TrialStore
+from search.workdir import check_settings
+from tflite_bench.adb import Adb, find_adb
+from tflite_bench.command_line import SurroundingsError
+from tflite_bench.device_errors import DeviceError
+from tflite_bench.devices import DeviceConfig
+from tflite_bench.phone_table import look, print_rows
+
+# To find out what one network costs. A short training is run to its end.
+_MAX_SECONDS = 20.0
+_TIMED_UPDATES = 3
+
+
+@dataclasses.dataclass(frozen=True)
+class Cost:
+    """What one new network costs.
+
+    Attributes:
+      train_seconds: wall time of its accuracy.
+      latency_seconds: wall time of its latency, conversion included.
+      source: where that is known from.
+    """
+
+    train_seconds: float
+    latency_seconds: float
+    source: str
+
+    def seconds(self, workers: int, timers: int | None) -> float:
+        """Wall time per network where many are measured.
+
+        Args:
+          workers: that train side by side.
+          timers: that time meanwhile; None where one process does both, one after the other.
+        """
+        if timers is None:
+            return self.train_seconds + self.latency_seconds
+        return max(self.train_seconds / workers, self.latency_seconds / timers)
+
+
+def dry_run(
+    parts: Parts,
+    executor: ExecutorConfig,
+    num_workers: int,
+    workdir: str | None = None,
+    sweep: SweepConfig | None = None,
+) -> None:
+    """Prints what a search would do; measures a network if need be, and writes nothing.
+
+    Args:
+      parts: of the search.
+      executor: who would measure.
+      num_workers: that were found.
+      workdir: folder of the search, which need not be there.
+      sweep: None for a search alone.
+
+    Raises:
+      ValueError: where the workdir holds a search of other settings, or data cannot be read.
+    """
+    config, timed = parts.config, True
+    try:
+        at_once = getattr(parts.clock, "at_once", None)
+    except (ValueError, SurroundingsError) as error:
+        if parts.latency.kind != phone_timer.KIND:
+            raise
+        timed, at_once = False, None
+        print_head(parts, sweep, f"phone: {error}")
+    else:
+        print_head(parts, sweep)
+    updates = counted(config.max_trials // config.batch_size, "update")
+    print(
+        f"Budget    {counted(config.max_trials, 'trial')}, of which {config.algorithm} learns in "
+        f"{updates} of {config.batch_size} (--update={config.update})"
+    )
+    print(f"Workers   {_workers(executor, num_workers)}")
+    if parts.latency.kind == phone_timer.KIND:
+        _print_phones(parts.latency.device)
+    trials, landmarks = _earlier(parts, workdir, check=timed and not sweep)
+    if workdir:
+        print(f"Workdir   {workdir}, {_standing(workdir, trials, config.max_trials)}")
+    trials_left = max(config.max_trials - len(trials), 0)
+    landmarks_left = len({landmark.name for landmark in parts.landmarks} - landmarks)
+    if not trials_left + landmarks_left:
+        print("Time      none, all is done")
+        return
+    cost = _cost_of(trials) or _measure(parts, timed)
+    timers = None if executor.kind == "inline" else at_once or 1
+    side_by_side = _side_by_side(executor, num_workers)
+    # Landmarks are measured here, before the first trial.
+    seconds = trials_left * cost.seconds(side_by_side, timers)
+    seconds += landmarks_left * cost.seconds(1, None)
+    hours = seconds / 3600
+    hours = f"{hours:,.0f}" if hours >= 10 else f"{hours:.2g}"
+    print(f"Time      about {hours} hours ({duration(seconds)}), {cost.source}")
+    each = f"{cost.train_seconds:.3g} s"
+    if parts.trains:
+        each += f" of training, {cost.latency_seconds:.3g} s of timing"
+    told = f"{counted(trials_left, 'trial')} of {each}"
+    if landmarks_left:
+        told += f", and {counted(landmarks_left, 'landmark')} of the same"
+    if side_by_side > 1:
+        told += f", {side_by_side:g} networks side by side"
+    print(f"          {told}; a network that comes up again costs nothing")
+    if not timed:
+        print("          the timing comes on top")
+        print("The search would not start: there is no phone to time on.")
+
+
+def _workers(config: ExecutorConfig, num_workers: int) -> str:
+    cores = len(os.sched_getaffinity(0))
+    host = f"{socket.gethostname()}, {counted(cores, 'core')}"
+    threads = counted(config.threads, "thread") if config.threads else "all threads"
+    if config.kind == "inline":
+        return f"inline: this process, {threads} ({host})"
+    needs = [threads]
+    if config.gpus:
+        needs.append(f"{config.gpus:g} GPU")
+    needs += [f"{name} {amount:g}" for name, amount in config.worker_resources]
+    told = f"{config.kind}: {counted(num_workers, 'worker')} of {', '.join(needs)}"
+    if config.kind == "ray":
+        return f"{told} ({config.ray_address or f'a cluster on {host}'})"
+    crowded = num_workers * (config.threads or cores) > cores and not config.gpus
+    return f"{told} ({host}{', more threads than cores' if crowded else ''})"
+
+
+def _side_by_side(config: ExecutorConfig, num_workers: int) -> float:
+    """How many workers get on as fast as one alone."""
+    cores = len(os.sched_getaffinity(0))
+    if config.kind != "processes" or config.gpus:
+        return num_workers
+    return min(num_workers, max(cores / (config.threads or cores), 1))
+
+
+def _print_phones(device: DeviceConfig) -> None:
+    """The phones that are attached as a table, or why there are none."""
+    try:
+        rows = look(Adb(find_adb(device.adb)), device.limits, num_threads=device.tool.num_threads)
+    except DeviceError as error:
+        print(f"Phones    none: {error}")
+        return
+    if not rows:
+        print("Phones    none: no phone is attached")
+        return
+    print(f"Phones    {len(rows)}")
+    print_rows(rows)
+
+
+def _earlier(parts: Parts, workdir: str | None, check: bool) -> tuple[list[Trial], set[str]]:
+    """(trials, names of landmarks) that the workdir has."""
+    path = Path(workdir or "")
+    if not workdir or not (path / "search.sqlite").is_file():
+        return [], set()
+    with contextlib.closing(TrialStore(path / "search.sqlite", read_only=True)) as store:
+        if check and "settings" in store.settings():
+            settings = search_settings(parts.space, parts.accuracy, parts.clock, parts.config)
+            check_settings(store, settings)
+        trials, landmarks = store.trials(), set(store.landmarks())
+    for of_sweep in sorted(path.glob("*/search.sqlite")):
+        with contextlib.closing(TrialStore(of_sweep, read_only=True)) as store:
+            trials += store.trials()
+    return trials, landmarks
+
+
+def _standing(workdir: str, trials: Sequence[Trial], max_trials: int) -> str:
+    if not trials:
+        return "nothing there yet" if Path(workdir).exists() else "which will be made"
+    if len(trials) >= max_trials:
+        return f"with all {counted(len(trials), 'trial')}"
+    return f"with {counted(len(trials), 'trial')}: the search goes on"
+
+
+def _cost_of(trials: Sequence[Trial]) -> Cost | None:
+    """The mean over measured trials; None where there are none."""
+    measured = [trial.measured for trial in trials if trial.reused_from is None]
+    if not measured:
+        return None
+    return Cost(
+        float(np.mean([one.train_seconds or 0.0 for one in measured])),
+        float(np.mean([one.latency_seconds or 0.0 for one in measured])),
+        f"mean of the {counted(len(measured), 'network')} measured so far",
+    )
+
+
+def _measure(parts: Parts, timed: bool) -> Cost:
+    """What a random network of the space costs now."""
+    if timed and hasattr(parts.accuracy, "evaluate_all") and hasattr(parts.clock, "measure_all"):
+        return _search_a_little(parts)
+    [tokens] = parts.space.sample_uniform(np.random.default_rng(parts.config.seed), 1)
+    network = parts.space.decode(tokens)
+    start, steps = time.monotonic(), ""
+    if parts.trains:
+        cost = parts.accuracy.cost(network, _MAX_SECONDS)
+        train_seconds, steps = cost.seconds, f"{counted(cost.steps, 'step')} of "
+        if cost.steps < cost.num_steps:
+            steps = f"{cost.steps:,} of {counted(cost.num_steps, 'step')} of "
+    else:
+        parts.accuracy.evaluate(network)
+        train_seconds = time.monotonic() - start
+    # After the training, since the first to use TensorFlow waits for it.
+    start, latency_seconds = time.monotonic(), 0.0
+    if timed:
+        with contextlib.suppress(Infeasible):  # which takes its time, too
+            parts.clock.measure(network)
+        latency_seconds = time.monotonic() - start
+    return Cost(train_seconds, latency_seconds, f"estimate from {steps}one random network")
+
+
+def _search_a_little(parts: Parts) -> Cost:
+    """Where nothing is trained and nothing timed, the algorithm takes the time."""
+    config = dataclasses.replace(
+        parts.config, max_trials=(1 + _TIMED_UPDATES) * parts.config.batch_size
+    )
+    search = Search(parts.space, parts.accuracy, parts.clock, config, count=parts.count)
+    search.advance()  # slower than those after it
+    start = time.monotonic()
+    while not search.done:
+        search.advance()
+    per_trial = (time.monotonic() - start) / (_TIMED_UPDATES * config.batch_size)
+    return Cost(per_trial, 0.0, f"estimate from {_TIMED_UPDATES} updates in memory")
