@@ -3,6 +3,8 @@
 import dataclasses
 
 KINDS = ("inline", "processes", "ray")
+# Seconds. A start, with TensorFlow and the data to load, may take longer than a training.
+_SLOW_START = 120.0
 
 
 @dataclasses.dataclass(frozen=True)
@@ -72,6 +74,11 @@ class ExecutorConfig:
             if value is not None and self.kind not in kinds:
                 needed = " or ".join(f"--executor={kind}" for kind in kinds)
                 raise ValueError(f"{name} is {value!r}, which is for {needed} only")
+
+    @property
+    def start_timeout(self) -> float | None:
+        """Seconds after which a worker that is still starting counts as hung; None for never."""
+        return None if self.trial_timeout is None else max(self.trial_timeout, _SLOW_START)
 
     @property
     def environment(self) -> tuple[tuple[str, str], ...]:

@@ -5,6 +5,7 @@ given, and one that hangs cannot be ended. Here each worker has a pipe of its ow
 happens to it, at whatever byte, harms nobody else.
 """
 
+import ctypes
 import dataclasses
 import functools
 import multiprocessing
@@ -13,6 +14,7 @@ import pathlib
 import pickle
 import signal
 import socket
+import sys
 import threading
 from collections.abc import Mapping
 from multiprocessing import connection
@@ -26,6 +28,7 @@ from search.executors.tasks import MakeEvaluator, Outcome, Task, WorkerLost, run
 _CONTEXT = multiprocessing.get_context("spawn")
 _environment = threading.Lock()
 _MEGABYTE = 2**20
+_PR_SET_PDEATHSIG = 1  # linux/prctl.h
 
 
 class Processes(PooledExecutor):
@@ -65,7 +68,13 @@ class Processes(PooledExecutor):
         environment = dict(self.config.environment)
         # Also where it gets none: TensorFlow takes all GPUs that it sees.
         environment["CUDA_VISIBLE_DEVICES"] = ",".join(gpus) or "-1"
-        return functools.partial(ProcessWorker, make, environment, self.config.worker_memory_mb)
+        return functools.partial(
+            ProcessWorker,
+            make,
+            environment,
+            self.config.worker_memory_mb,
+            self.config.start_timeout,
+        )
 
 
 def visible_gpus() -> list[str]:
@@ -85,9 +94,12 @@ class ProcessWorker:
       environment: variables that it gets besides this process's.
       max_memory_mb: a process that holds more after a task is spent; None for twice what it held
         after its first.
+      start_timeout: seconds after which a process that is not ready counts as hung; None for never.
+
+    It ends with the thread that made it, at the latest.
 
     Raises:
-      WorkerLost: where the process dies before it is ready.
+      WorkerLost: where the process dies or hangs before it is ready.
       Whatever `make` raises there.
     """
 
@@ -96,6 +108,7 @@ class ProcessWorker:
         make: MakeEvaluator,
         environment: Mapping[str, str] | None = None,
         max_memory_mb: int | None = None,
+        start_timeout: float | None = None,
     ):
         self._connection, theirs = _CONTEXT.Pipe()
         self._process = _CONTEXT.Process(
@@ -118,7 +131,7 @@ class ProcessWorker:
         theirs.close()
         self.name = f"{socket.gethostname()}, process {self._process.pid}"
         self._spent = False
-        self._receive(None)
+        self._receive(start_timeout)
 
     @property
     def alive(self) -> bool:
@@ -168,7 +181,7 @@ class ProcessWorker:
 def _serve(pipe: connection.Connection, make: MakeEvaluator, max_memory_mb: int | None) -> None:
     """The life of a worker process."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is the driver's
-    threading.Thread(target=_die_with_parent, daemon=True).start()
+    _die_with_parent()
     limit = None if max_memory_mb is None else max_memory_mb * _MEGABYTE
     try:
         evaluator = make()
@@ -189,6 +202,14 @@ def _serve(pipe: connection.Connection, make: MakeEvaluator, max_memory_mb: int 
 
 def _die_with_parent() -> None:
     """A worker without a driver would train on, for nobody."""
+    if sys.platform == "linux":
+        # Also one that is stopped, in which no thread runs. The parent is to the kernel the thread
+        # that started us.
+        ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)
+    threading.Thread(target=_end_after_parent, daemon=True).start()
+
+
+def _end_after_parent() -> None:
     multiprocessing.parent_process().join()
     os._exit(1)
 
