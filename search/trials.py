@@ -6,6 +6,7 @@ last few may be missing, and are then done again.
 """
 
 import dataclasses
+import errno
 import json
 import sqlite3
 import threading
@@ -14,6 +15,7 @@ from pathlib import Path
 
 SCHEMA_VERSION = 1
 COMPLETED, INFEASIBLE = "completed", "infeasible"
+_ERRNO = {sqlite3.SQLITE_FULL: errno.ENOSPC, sqlite3.SQLITE_IOERR: errno.EIO}
 
 _SCHEMA = """
 CREATE TABLE trials (
@@ -140,33 +142,35 @@ class TrialStore:
         if read_only and not Path(path).is_file():
             raise FileNotFoundError(f"no search found: there is no {path}")
         try:
-            self._db = sqlite3.connect(
-                self.path, timeout=60, isolation_level=None, check_same_thread=False
-            )
-            if not read_only:
-                # WAL: readers never wait for the search, nor it for them.
-                self._db.execute("PRAGMA journal_mode=WAL")
-                self._db.execute("PRAGMA synchronous=NORMAL")
-            version = self._db.execute("PRAGMA user_version").fetchone()[0]
-            empty = not self._db.execute("SELECT 1 FROM sqlite_master LIMIT 1").fetchone()
+            self._open(read_only)
         except sqlite3.DatabaseError as error:
-            if isinstance(error, sqlite3.OperationalError):
-                raise OSError(f"{path}: {error}") from error
-            raise ValueError(f"{path} is no search database ({error})") from error
+            code = getattr(error, "sqlite_errorcode", 0) & 0xFF  # above it is the operation
+            if not isinstance(error, sqlite3.OperationalError) or code == sqlite3.SQLITE_ERROR:
+                raise ValueError(f"{path} is no search database, or damaged ({error})") from error
+            number = (_ERRNO[code],) if code in _ERRNO else ()
+            raise OSError(*number, f"{path}: {error}") from error
+
+    def _open(self, read_only: bool) -> None:
+        self._db = sqlite3.connect(
+            self.path, timeout=60, isolation_level=None, check_same_thread=False
+        )
+        if not read_only:
+            # WAL: readers never wait for the search, nor it for them.
+            self._db.execute("PRAGMA journal_mode=WAL")
+            self._db.execute("PRAGMA synchronous=NORMAL")
+        version = self._db.execute("PRAGMA user_version").fetchone()[0]
+        empty = not self._db.execute("SELECT 1 FROM sqlite_master LIMIT 1").fetchone()
         if empty and not read_only:
             self._db.executescript(
                 f"BEGIN IMMEDIATE; {_SCHEMA} PRAGMA user_version={SCHEMA_VERSION}; COMMIT;"
             )
         elif version != SCHEMA_VERSION:
             raise ValueError(
-                f"{path} has schema version {version}, this program reads {SCHEMA_VERSION}"
+                f"{self.path} has schema version {version}, this program reads {SCHEMA_VERSION}"
             )
         self._first_of = {}
-        try:
-            for trial in self.trials():
-                self._first_of.setdefault(trial.network, trial)
-        except sqlite3.DatabaseError as error:
-            raise ValueError(f"{path} is damaged ({error})") from error
+        for trial in self.trials():
+            self._first_of.setdefault(trial.network, trial)
 
     def close(self) -> None:
         """Closes the file; the store is not used after it."""

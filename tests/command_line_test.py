@@ -1,11 +1,14 @@
 """Scripts behind the door, run as a user runs them."""
 
+import errno
 import os
 import pathlib
 import subprocess
 import sys
 
 import pytest
+
+from tflite_bench import command_line
 
 ROOT = pathlib.Path(__file__).parent.parent
 SCRIPT = '''"""What the script does."""
@@ -69,6 +72,16 @@ def test_a_status_that_main_returns_is_the_exit_status(script):
 )
 def test_a_failure_is_its_status_and_one_line(script, body, status, message):
     assert script(body) == (status, "", message)
+
+
+@pytest.mark.parametrize(("name", "status"), [("ENOSPC", 1), ("EIO", 1), ("ENOENT", 2)])
+def test_a_disk_that_fails_while_arguments_are_checked_is_no_mistake_of_the_user(name, status):
+    errors = command_line.SurroundingsError, command_line.UsageError
+    with pytest.raises(errors) as raised, command_line.usage_errors():
+        raise OSError(getattr(errno, name), "there is none")
+    told = isinstance(raised.value, command_line.SurroundingsError)
+    assert told == (status == 1)
+    assert ("start the same command again" in str(raised.value)) == told
 
 
 @pytest.mark.parametrize(

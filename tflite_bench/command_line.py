@@ -12,6 +12,7 @@ of this project, also those of `*_flags.py`. Nothing here imports TensorFlow.
 """
 
 import contextlib
+import errno
 import logging as python_logging
 import os
 import sys
@@ -20,6 +21,7 @@ from collections.abc import Callable, Iterator
 from absl import flags, logging
 
 _PROJECT = ("__main__", "mnasnet", "search", "tflite_bench")
+_DISK_FAILED = {errno.ENOSPC, errno.EDQUOT, errno.EIO}
 _HELP = {"--help", "-help", "-h", "-?", "--helpshort", "--helpfull", "-helpfull"}
 
 
@@ -35,11 +37,17 @@ class SurroundingsError(Exception):
 def usage_errors() -> Iterator[None]:
     """Turns the ValueError or OSError of a wrong argument, raised inside, into a UsageError.
 
+    A full or failing disk is nobody's argument: that becomes a SurroundingsError.
+
     Wrap only what checks the user's input: elsewhere a ValueError is a bug and keeps its traceback.
     """
     try:
         yield
     except (ValueError, OSError) as error:
+        if getattr(error, "errno", None) in _DISK_FAILED:
+            raise SurroundingsError(
+                f"{_one_line(error)}; start the same command again when that is mended"
+            ) from error
         raise UsageError(_one_line(error)) from error
 
 
