@@ -86,6 +86,7 @@ class Chaos:
         self._driver: subprocess.Popen | None = None
         self._log: Path | None = None
         self._may_be = {}  # statuses with which the driver may end, and why
+        self._killed_workers = 0  # of this driver
 
     def run(self, arguments: tuple[str, ...], until: float) -> None:
         """Runs a search to its end, disturbed until then (time.monotonic()).
@@ -104,7 +105,7 @@ class Chaos:
         """Starts the driver and disturbs it until it ends; its status."""
         self._drivers += 1
         self._mark, self._log = f"{os.getpid()}.{self._drivers}", self._logs / f"{self._drivers}"
-        self._may_be = {0: "done"}
+        self._may_be, self._killed_workers = {0: "done"}, 0
         if self._full_until > time.monotonic():
             self._may_be[1] = "disk full"
         with open(self._log, "w") as log:
@@ -148,6 +149,7 @@ class Chaos:
         if found:
             send(self._rng.choice(found), number)
             self.counts[what] += 1
+            self._killed_workers += number == signal.SIGKILL
 
     def _kill_driver(self) -> None:
         self._may_be[-signal.SIGKILL] = "killed"
@@ -178,12 +180,13 @@ class Chaos:
 
     def _after(self, status: int) -> None:
         """Whether the driver ended as it may, and took its workers along."""
-        how = self._may_be.get(status)
-        printed = self._printed()
-        if how == "disk full" and not (
-            "Traceback" not in printed and "start the same command again" in printed
-        ):
-            how = None
+        how, printed = self._may_be.get(status), self._printed()
+        if status == 1:
+            told = "Traceback" not in printed and "start the same command again" in printed
+            if told and "workers in a row died" in printed and self._killed_workers >= 3:
+                how = "three workers killed at their starts"
+            elif not told:
+                how = None
         if how is None:
             self.faults.append(f"a driver ended with {status}: {printed}")
             how = f"status {status}"

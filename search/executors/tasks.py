@@ -7,6 +7,7 @@ from typing import Protocol
 
 from search.evaluators import AccuracyEvaluator, Evaluation, Infeasible, LatencyEvaluator
 from search.search_space import Network
+from tflite_bench.command_line import SurroundingsError
 
 AnyEvaluator = AccuracyEvaluator | LatencyEvaluator
 MakeEvaluator = Callable[[], AnyEvaluator]
@@ -45,7 +46,7 @@ class WorkerLost(Exception):
     """A worker died or hung over a task; which of the two had the fault nobody knows."""
 
 
-class WorkersFailed(RuntimeError):
+class WorkersFailed(SurroundingsError):
     """No worker can be had: the surroundings' fault, so it ends the search and makes no trial."""
 
 
