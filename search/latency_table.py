@@ -193,6 +193,10 @@ def _print_checked(table: LatencyTable, checked: list[Checked]) -> None:
         f"{mean_error(checked):.1%}, worst {worst_error(checked):.1%}, Kendall tau "
         f"{'unknown' if tau is None else format(tau, '.3f')}"
     )
+    print(
+        f"All together took {table.check['common_factor']:.3f} times as long as predicted; beside "
+        f"that the mean error is {table.check['error_beside_it']:.1%}"
+    )
 
 
 def _clock() -> ProfilingClock:

@@ -356,6 +356,15 @@ def test_a_check_of_a_sound_table_finds_no_error(path):
     assert spoilt_rows(table, SPACE) == []
 
 
+def test_a_device_that_is_slower_than_it_was_is_told_from_wrong_rows(path):
+    slower = Clock(true=lambda operator: 1.25 * true_ms(operator))
+    table, checked = check(built(path), SPACE, slower, convert, path, networks=4, seed=0)
+    # Predicted is 1 / 1.25 of what is measured.
+    assert mean_error(checked) == pytest.approx(0.2)
+    assert table.check["common_factor"] == pytest.approx(1.25)
+    assert table.check["error_beside_it"] == pytest.approx(0, abs=1e-9)
+
+
 def test_a_check_times_what_the_table_was_not_made_of(path):
     table, clock = built(path), Clock()
     check(table, SPACE, clock, convert, path, networks=4, seed=3)

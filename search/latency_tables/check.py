@@ -51,6 +51,17 @@ def worst_error(checked: Sequence[Checked]) -> float:
     return max(abs(one.error) for one in checked)
 
 
+def beside_common_factor(checked: Sequence[Checked]) -> tuple[float, float]:
+    """What the device was slower by than when it was timed, and the mean error beside that.
+
+    The first is the geometric mean of measured / predicted. A device that is slower today, or
+    shared with others, makes the one; wrong rows make the other.
+    """
+    factor = statistics.geometric_mean(one.measured_ms / one.predicted_ms for one in checked)
+    errors = [abs(factor * one.predicted_ms / one.measured_ms - 1) for one in checked]
+    return factor, statistics.mean(errors)
+
+
 def kendall_tau(checked: Sequence[Checked]) -> float | None:
     """How alike predictions and measurements rank, 1 for the same order; None where none can."""
     from scipy.stats import kendalltau
@@ -113,10 +124,13 @@ def check(
         predicted = table.predict(architecture)
         checked.append(Checked(network, predicted, measurement.latency_ms, measurement.spread))
         say(f"{number} of {len(sample)}: {checked[-1].error:+.1%}")
+    factor, beside = beside_common_factor(checked)
     found = {
         "mean_error": mean_error(checked),
         "worst_error": worst_error(checked),
         "kendall_tau": kendall_tau(checked),
+        "common_factor": factor,
+        "error_beside_it": beside,
         "networks": [dataclasses.asdict(one) for one in checked],
         "seed": seed,
         "checked_at": datetime.datetime.now(datetime.UTC).isoformat(timespec="seconds"),
