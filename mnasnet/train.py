@@ -55,10 +55,7 @@ def _config(mode: str, model_dir: str) -> TrainingConfig:
     if config.model_name is not None or config.blocks is not None:
         return config
     if mode in ("eval", "export_only"):  # a training's folder says what it trains
-        return dataclasses.replace(
-            training_folder.read_params(model_dir),
-            eval_timeout=config.eval_timeout,
-        )
+        return training_folder.settings_of(model_dir, train_flags.given_settings())
     raise ValueError(
         "no network given: name one with --model_name, write one with --blocks, or take one of a "
         "search with --from_search"

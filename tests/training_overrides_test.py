@@ -1,7 +1,7 @@
 import pytest
 
 from mnasnet.training.config import TrainingConfig
-from mnasnet.training.overrides import resolve
+from mnasnet.training.overrides import given_settings
 
 # A configuration file of the official repository, with all of its keys.
 _OFFICIAL_GPU = """
@@ -26,7 +26,9 @@ use_keras: True
 
 
 def _resolve(config_file=None, params_override=None, **flags):
-    return resolve(config_file=config_file, params_override=params_override, flags=flags)
+    return TrainingConfig(
+        **given_settings(config_file=config_file, params_override=params_override, flags=flags)
+    )
 
 
 def test_an_official_file_is_read_under_its_own_names(tmp_path):

@@ -12,6 +12,7 @@ from mnasnet.checkpoint import load_checkpoint
 from mnasnet.training.checkpoints import pass_over_broken
 from mnasnet.training.config import TrainingConfig
 from mnasnet.training.engine import TrainingDiverged
+from mnasnet.training.folder import settings_of
 from mnasnet.training.run import Training
 from mnasnet.training.trained_network import load_network
 
@@ -88,6 +89,16 @@ def test_eval_reads_the_last_checkpoint_and_ends_with_it(trained):
     assert followed.step == 300
     for name in ("top_1_accuracy", "top_5_accuracy", "loss"):
         assert followed.metrics[name] == pytest.approx(outcome.metrics[name], rel=1e-6)
+
+
+def test_eval_takes_settings_that_change_nothing_of_what_is_trained(trained):
+    folder, _ = trained
+    changes = {"eval_batch_size": 50, "num_eval_images": 100, "seed": 0}
+    config = settings_of(folder, changes)
+    assert (config.eval_batch_size, config.num_eval_images) == (50, 100)
+    assert config.blocks == _SETTINGS["blocks"]
+    with pytest.raises(ValueError, match=r"holds a training with weight_decay 1e-05, not 0\.1"):
+        settings_of(folder, {"weight_decay": 0.1})
 
 
 def test_summaries_say_how_fast_and_how_far(trained):

@@ -61,21 +61,31 @@ def define() -> None:
         flags.DEFINE_string(name, None, f"accepted where it is {allowed!r}")
 
 
-def settings_from_flags() -> TrainingConfig:
-    """The configuration that files and flags together say, in the official order of precedence.
+def given_settings() -> dict[str, Any]:
+    """What files and flags together say, in the official order of precedence.
 
     Raises:
-      ValueError: for unknown keys and values out of range.
+      ValueError: for unknown keys.
       OSError: for a file that cannot be read.
     """
     values = flags.FLAGS
     given = {name: value for name in _setting_names() if (value := values[name].value) is not None}
-    found = found_by_search()
-    config = training_overrides.resolve(
+    return training_overrides.given_settings(
         config_file=values["config_file"].value,
         params_override=values["params_override"].value,
-        flags=given | _network_given(given, found),
+        flags=given | _network_given(given, found_by_search()),
     )
+
+
+def settings_from_flags() -> TrainingConfig:
+    """The configuration of `given_settings`; a network of a search comes with what it was made for.
+
+    Raises:
+      ValueError: as `given_settings`, and for values out of range.
+      OSError: for a file that cannot be read.
+    """
+    found = found_by_search()
+    config = TrainingConfig(**given_settings())
     if not found:
         return config
     architecture = found[0].architecture

@@ -3,6 +3,8 @@
 import dataclasses
 import fcntl
 import os
+from collections.abc import Mapping
+from typing import Any
 
 from mnasnet import storage
 from mnasnet.training import overrides as training_overrides
@@ -87,14 +89,19 @@ class TrainingFolder:
                 f"{self.path} has checkpoints but no {PARAMS_NAME}, so they are not of a training "
                 "of ours: choose another --model_dir"
             )
-        before = read_params(self.path)
-        for field in dataclasses.fields(TrainingConfig):
-            old, new = getattr(before, field.name), getattr(config, field.name)
-            if old != new and field.name not in _MAY_CHANGE:
-                raise ValueError(
-                    f"{self.path} holds a training with {field.name} {old!r}, not {new!r}: "
-                    "choose another --model_dir"
-                )
+        _check_unchanged(self.path, read_params(self.path), vars(config))
+
+
+def settings_of(model_dir: str, changes: Mapping[str, Any]) -> TrainingConfig:
+    """The configuration of the training in a folder, with such changes as may be.
+
+    Raises:
+      ValueError: for a change of what is trained, and where there is no training.
+      OSError: where there is none.
+    """
+    before = read_params(model_dir)
+    _check_unchanged(model_dir, before, changes)
+    return dataclasses.replace(before, **changes)
 
 
 def read_params(model_dir: str) -> TrainingConfig:
@@ -102,6 +109,16 @@ def read_params(model_dir: str) -> TrainingConfig:
     path = os.path.join(model_dir, PARAMS_NAME)
     settings = training_overrides.parse_yaml(storage.read_text(path), path)
     return TrainingConfig(**training_overrides.checked(settings, path))
+
+
+def _check_unchanged(path: str, before: TrainingConfig, settings: Mapping[str, Any]) -> None:
+    for name, new in settings.items():
+        old = getattr(before, name)
+        if old != new and name not in _MAY_CHANGE:
+            raise ValueError(
+                f"{path} holds a training with {name} {old!r}, not {new!r}: choose another "
+                "--model_dir"
+            )
 
 
 def _to_yaml(config: TrainingConfig) -> str:

@@ -35,10 +35,10 @@ _KNOWN = {field.name: field for field in dataclasses.fields(TrainingConfig)}
 _TYPES = typing.get_type_hints(TrainingConfig)
 
 
-def resolve(
+def given_settings(
     *, config_file: str | None, params_override: str | None, flags: Mapping[str, Any]
-) -> TrainingConfig:
-    """The configuration that all places together ask for.
+) -> dict[str, Any]:
+    """What all places together say, by our names; what none of them says is not in it.
 
     Args:
       config_file: path of a YAML file, or None.
@@ -46,7 +46,7 @@ def resolve(
       flags: those that were given, by name.
 
     Raises:
-      ValueError: for an unknown key, a value of the wrong type or outside its range.
+      ValueError: for an unknown key, or a value of the wrong type.
       OSError: for a file that cannot be read.
     """
     settings: dict[str, Any] = {}
@@ -54,8 +54,7 @@ def resolve(
         settings |= checked(read_yaml(config_file), config_file)
     if params_override is not None:
         settings |= checked(_parse_override(params_override), "params_override")
-    settings |= checked(flags, "flags")
-    return TrainingConfig(**settings)
+    return settings | checked(flags, "flags")
 
 
 def read_yaml(path: str) -> Any:
@@ -82,7 +81,7 @@ def checked(settings: Any, source: str) -> dict[str, Any]:
       source: what messages call it.
 
     Raises:
-      ValueError: as `resolve`.
+      ValueError: as `given_settings`.
     """
     if settings is None:
         return {}
