@@ -6,6 +6,7 @@ Ray finds the hosts, ships the code and notices who dies; here is only what a se
 import functools
 import pathlib
 import platform
+import socket
 from collections.abc import Mapping
 from importlib import metadata
 
@@ -128,6 +129,8 @@ def _connect(config: ExecutorConfig) -> None:
 
     The code is shipped to the hosts: they need the packages that it stands on, no more.
     """
+    if config.ray_address is not None:
+        _check_answers(config.ray_address)
     environment = {
         "env_vars": dict(config.environment),
         "py_modules": [str(_ROOT / floor) for floor in _FLOORS],
@@ -147,9 +150,18 @@ def _connect(config: ExecutorConfig) -> None:
         )
     except Exception as error:  # Ray has no class for what may be wrong with an address
         where = config.ray_address or "this machine"
-        raise ValueError(
-            f"ray_address: no cluster of ours at {where}: {first_line(error)}"
-        ) from error
+        raise ValueError(f"ray_address: no cluster at {where}: {first_line(error)}") from error
+
+
+def _check_answers(address: str) -> None:
+    """ValueError where nobody listens there: Ray tries for minutes."""
+    host, _, port = address.rpartition("://")[2].rpartition(":")
+    if not (host and port.isdigit()):
+        return  # 'auto' and the like: Ray knows at once
+    try:
+        socket.create_connection((host, int(port)), timeout=_PATIENCE_SECONDS).close()
+    except OSError as error:
+        raise ValueError(f"ray_address: no cluster at {address}: {error}") from error
 
 
 def _options(needs: Mapping[str, float]) -> dict:
