@@ -62,8 +62,13 @@ def main() -> None:
             executor = opened.enter_context(_opened(executor_config, parts_config))
             parts = Parts(parts_config, executor.make_timer)
             if executor_flags.DRY_RUN.value:
-                workers = getattr(executor, "num_workers", 1)
-                dry_run(parts, executor_config, workers, search_flags.WORKDIR.value, sweep_config)
+                dry_run(
+                    parts,
+                    executor_config,
+                    executor.num_workers,
+                    search_flags.WORKDIR.value,
+                    sweep_config,
+                )
                 return
             measuring = executor.measuring(
                 functools.partial(accuracy_of, parts_config),

@@ -15,7 +15,13 @@ from search.timing.phone_journal import PhoneJournal
 
 
 class OpenExecutor(Protocol):
-    """Who measures, ready to be handed the evaluators."""
+    """Who measures, ready to be handed the evaluators.
+
+    Attributes:
+      num_workers: networks in training at a time.
+    """
+
+    num_workers: int
 
     def make_timer(
         self, config: LatencyConfig, num_classes: int, journal: PhoneJournal
@@ -38,6 +44,7 @@ class OpenExecutor(Protocol):
 
 
 class _Inline:
+    num_workers = 1
     make_timer = staticmethod(latency_door.make_timer)
 
     def measuring(self, make_accuracy, make_latency, latency):

@@ -11,6 +11,7 @@ from search.executors.tasks import Task, Worker, WorkerLost, WorkersFailed
 
 # So many workers in a row that do not even start mean that none will.
 _MAX_FAILED_STARTS = 3
+_PATIENCE_SECONDS = 5
 
 MakeWorker = Callable[[], Worker]
 
@@ -73,8 +74,10 @@ class WorkerPool:
                 self._queues[kind].put(None)
         for worker in workers:
             worker.close()
+        # A thread that waits for a phone may wait on: it ends with the process.
+        deadline = time.monotonic() + _PATIENCE_SECONDS
         for thread in self._threads if self._started_all else ():
-            thread.join(timeout=10)
+            thread.join(timeout=max(deadline - time.monotonic(), 0))
 
     def _serve(self, kind: str, make: MakeWorker) -> None:
         """The life of one place in the pool."""
