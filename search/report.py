@@ -17,6 +17,7 @@ from search.reporting.findings import Findings
 from search.reporting.page import page
 from search.reporting.phones import phones
 from search.reporting.sweep_findings import SweepFindings
+from search.reporting.workers import workers
 from search.tables import write_atomically, write_tables
 from search.trials import TrialStore
 from tflite_bench import command_line
@@ -48,6 +49,7 @@ def write_report(workdir: str | Path, store: TrialStore) -> Path:
         decisions,
         sections.infeasible,
         phones,
+        workers,
         sections.run,
     )
     title = f"MnasNet search: {findings.workdir.resolve().name}"
@@ -91,6 +93,7 @@ def write_sweep_report(workdir: str | Path, store: TrialStore) -> Path:
         sweep_sections.growth(findings),
         sections.infeasible(whole),
         phones(whole),
+        workers(whole),
         sections.run(whole),
     )
     write_atomically(path, page(f"MnasNet sweep: {whole.workdir.resolve().name}", order))

@@ -137,7 +137,7 @@ class Findings:
             if isinstance(value, float)
             else f"{name.replace('_', ' ')} {value}"
             for name, value in common.items()
-            if isinstance(value, str | int | float) and name != "note"
+            if isinstance(value, str | int | float) and name not in ("note", "worker")
         ]
         return ", ".join(told)
 

@@ -98,6 +98,15 @@ def figure(svg: str, caption: str) -> str:
     return f'<figure>{svg}<figcaption class="caption">{html.escape(caption)}</figcaption></figure>'
 
 
+def measures(shown: Iterable[tuple[str, str]]) -> str:
+    """(value, what it is) as a row of large figures."""
+    figures = (
+        f"<div><b>{html.escape(value)}</b><span>{html.escape(name)}</span></div>"
+        for value, name in shown
+    )
+    return f'<div class="measures">{"".join(figures)}</div>'
+
+
 def command(text: str) -> str:
     """A command to copy."""
     return f"<pre>{html.escape(text)}</pre>"

@@ -8,7 +8,7 @@ from mnasnet.block_args import BlockArgs, decode
 from search.quantities import amount, counted, duration, magnitude, milliseconds, percent
 from search.reporting import plots
 from search.reporting.findings import Findings
-from search.reporting.page import command, figure, network, paragraph, section, table
+from search.reporting.page import command, figure, measures, network, paragraph, section, table
 from search.reporting.pareto_plot import pareto
 from search.trials import COMPLETED, Measured
 from search.workdir import flatten
@@ -41,14 +41,13 @@ def headline(findings: Findings) -> str:
     if measured.params is not None:
         shown += [(amount(measured.params), "parameters")]
         shown += [(amount(measured.multiply_adds), "multiply-adds")]
-    measures = "".join(f"<div><b>{value}</b><span>{name}</span></div>" for value, name in shown)
     retrain = ""
     if findings.settings.get("architecture"):
         retrain = paragraph("Train it in full with", "caption") + command(
             f"python -m mnasnet.train --from_search={findings.workdir} --rank=1"
         )
     return (
-        f'{head}<div class="card"><div class="measures">{measures}</div>'
+        f'{head}<div class="card">{measures(shown)}'
         f"{paragraph(_standing(findings))}{_blocks(best.network)}{retrain}{notes(findings)}</div>"
     )
 
@@ -170,8 +169,8 @@ def run(findings: Findings) -> str:
         ("trials", f"{len(findings.trials):,} of {findings.max_trials:,}"),
         ("repeats of a known network, not measured again", f"{reused:,}"),
         ("infeasible", f"{bad:,}"),
-        ("wall time in training", duration(findings.seconds("train_seconds"))),
-        ("wall time in timing", duration(findings.seconds("latency_seconds"))),
+        ("wall time in training, of all networks", duration(findings.seconds("train_seconds"))),
+        ("wall time in timing, of all networks", duration(findings.seconds("latency_seconds"))),
     ]
     if findings.latency_spread is not None:
         rows.append(("spread of repeated timings (median)", percent(findings.latency_spread)))

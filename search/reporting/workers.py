@@ -1,0 +1,128 @@
+"""The workers' part of report.html: who measured what, how busy they were, and who was lost."""
+
+import dataclasses
+from collections.abc import Iterator
+
+from search.quantities import counted, duration
+from search.reporting.findings import Findings
+from search.reporting.page import measures, paragraph, section, table
+from search.trials import Trial
+
+# A search of days may have thousands.
+_LOST_SHOWN = 200
+_NOW = 100  # trials that tell of the present rate
+
+
+@dataclasses.dataclass
+class _Host:
+    """What a search's records say of one host.
+
+    Attributes:
+      workers: names of those that measured on it.
+      train_seconds: of each network that was trained there.
+      latency_seconds: of each network that was timed there.
+    """
+
+    workers: set[str] = dataclasses.field(default_factory=set)
+    train_seconds: list[float] = dataclasses.field(default_factory=list)
+    latency_seconds: list[float] = dataclasses.field(default_factory=list)
+
+
+def workers(findings: Findings) -> str:
+    """How busy the workers are and what is left; a table of hosts, and one of lost workers."""
+    hosts, lost = _hosts(findings), list(_lost(findings))
+    workload = next(
+        (metrics for _, metrics in reversed(findings.updates) if "busy_share" in metrics), None
+    )
+    if not hosts and not lost and workload is None:
+        return ""
+    parts = [measures(list(_figures(findings, workload, lost)))]
+    if workload is not None:
+        text = (
+            "As of the last update. Busy: share of the workers' time, since the search was last "
+            "started, in which they had a network to train. Trials per hour follow from that and "
+            f"from the seconds that the last {_NOW} trials took."
+        )
+        parts.append(paragraph(text, "caption"))
+    if hosts:
+        header = ["host", "worker processes"]
+        rows = [[name, f"{len(host.workers):,}"] for name, host in sorted(hosts.items())]
+        for done, of_kind in (("trained", "train_seconds"), ("timed", "latency_seconds")):
+            seconds = [getattr(host, of_kind) for _, host in sorted(hosts.items())]
+            if any(seconds):  # latencies that are arithmetic took no worker
+                header += [done, "each, on average"]
+                for row, of_host in zip(rows, seconds, strict=True):
+                    row += _count_and_mean(of_host)
+        parts.append(table(header, rows, "t" + "n" * (len(header) - 1), "narrow"))
+    if lost:
+        trials = counted(len({number for number, _ in lost}), "trial")
+        text = (
+            f"{counted(len(lost), 'measurement')} of {trials} lost the worker, which died or hung"
+        )
+        text += "." if len(lost) <= _LOST_SHOWN else f"; the last {_LOST_SHOWN} are shown."
+        parts.append(paragraph(text))
+        parts.append(table(("trial", "what happened"), lost[-_LOST_SHOWN:], "nt", "narrow"))
+    return section("Workers", *parts)
+
+
+def _figures(
+    findings: Findings, workload: dict | None, lost: list[tuple[int, str]]
+) -> Iterator[tuple[str, str]]:
+    """(value, what it is) of what stands at the top."""
+    done, retries = len(findings.trials), len(lost)
+    if workload is not None:
+        yield f"{workload['workers']:,}", "workers"
+        yield f"{100 * workload['busy_share']:.0f} %", "busy"
+        # That of the last start of the search, and what was recorded before it.
+        retries = max(retries, workload["retries"])
+    yield f"{retries:,}", "retries"
+    per_hour = _per_hour(findings.trials[-_NOW:], workload) if workload else None
+    if per_hour:
+        yield f"{per_hour:,.0f}", "trials per hour"
+    left = findings.max_trials - done
+    yield f"{left:,}", "trials left"
+    if per_hour and left:
+        yield duration(3600 * left / per_hour), "left, at this rate"
+
+
+def _per_hour(trials: list[Trial], workload: dict) -> float | None:
+    """Trials per hour; None where none was trained. Repeats come along for nothing."""
+    seconds = sum(trial.measured.train_seconds or 0.0 for trial in trials if _is_new(trial))
+    if not seconds:
+        return None
+    return 3600 * workload["workers"] * workload["busy_share"] * len(trials) / seconds
+
+
+def _hosts(findings: Findings) -> dict[str, _Host]:
+    hosts: dict[str, _Host] = {}
+    for trial in filter(_is_new, findings.trials):
+        measured = trial.measured
+        for kind, seconds in (
+            ("accuracy", measured.train_seconds),
+            ("latency", measured.latency_seconds),
+        ):
+            worker = measured.records.get(kind, {}).get("worker")
+            if not worker:
+                continue
+            host = hosts.setdefault(worker.partition(", ")[0], _Host())
+            host.workers.add(worker)
+            of_kind = host.train_seconds if kind == "accuracy" else host.latency_seconds
+            of_kind.append(seconds or 0.0)
+    return hosts
+
+
+def _lost(findings: Findings) -> Iterator[tuple[int, str]]:
+    """(trial, what happened) of each measurement that lost its worker."""
+    for trial in filter(_is_new, findings.trials):
+        for text in trial.measured.records.get("lost_workers", ()):
+            yield trial.trial, text
+
+
+def _is_new(trial: Trial) -> bool:
+    return trial.reused_from is None
+
+
+def _count_and_mean(seconds: list[float]) -> tuple[str, str]:
+    if not seconds:
+        return "-", "-"
+    return f"{len(seconds):,}", f"{sum(seconds) / len(seconds):.3g} s"

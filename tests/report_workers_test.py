@@ -1,0 +1,99 @@
+"""Tests of search.reporting.workers: hosts, busy share, what is left, and who was lost."""
+
+import re
+from pathlib import Path
+
+from search.reporting.findings import Findings
+from search.reporting.workers import workers
+from search.trials import Measured, Trial
+
+
+def trial(number, worker=None, timer=None, *, seconds=10.0, lost=(), reused=None):
+    records = {"accuracy": {"kind": "proxy"}, "latency": {"kind": "host"}}
+    if worker:
+        records["accuracy"]["worker"] = worker
+    if timer:
+        records["latency"]["worker"] = timer
+    if lost:
+        records["lost_workers"] = list(lost)
+    measured = Measured(
+        (f"r{number}",), 0.5, 10.0, 0.5,
+        train_seconds=seconds, latency_seconds=2.0, records=records,
+    )  # fmt: skip
+    return Trial(number, (number,), measured, reused_from=reused)
+
+
+def section(trials, updates=(), **settings):
+    return workers(Findings(Path("w"), trials, {}, list(updates), settings))
+
+
+def text(html):
+    return re.sub(r"\s+", " ", re.sub("<[^>]*>", " ", html))
+
+
+def figures(html):
+    return dict((name, value) for value, name in re.findall("<b>(.*?)</b><span>(.*?)</span>", html))
+
+
+WORKLOAD = {"workers": 4, "busy_share": 0.5, "retries": 1}
+
+
+def test_a_search_that_measures_by_itself_has_no_such_section():
+    assert section([trial(0), trial(1)], [(1, {"reward": 0.5})]) == ""
+    assert section([]) == ""
+
+
+def test_the_figures_are_those_of_the_last_update_with_what_is_left():
+    trials = [trial(n, "a, process 1") for n in range(4)]
+    html = section(trials, [(1, WORKLOAD | {"workers": 9}), (2, WORKLOAD)], max_trials=76)
+    # 4 workers, busy for half of each hour, train 4 x 0.5 x 3600 / 10 s = 720 networks in it;
+    # the 72 that are left take 0.1 hours.
+    assert figures(html) == {
+        "workers": "4",
+        "busy": "50 %",
+        "retries": "1",
+        "trials per hour": "720",
+        "trials left": "72",
+        "left, at this rate": "0:06:00",
+    }
+
+
+def test_repeats_come_along_for_nothing():
+    trials = [trial(0, "a, process 1"), trial(1, "a, process 1", reused=0)]
+    assert figures(section(trials, [(1, WORKLOAD)]))["trials per hour"] == "1,440"
+
+
+def test_each_host_has_its_trials_and_mean_seconds():
+    trials = [
+        trial(0, "a, process 1", "a, process 9", seconds=10.0),
+        trial(1, "b, process 1", "a, process 9", seconds=40.0),
+        trial(2, "b, process 2", "a, process 9", seconds=20.0),
+        trial(3, "b, process 2", "a, process 9", seconds=99.0, reused=2),
+    ]
+    html = section(trials, [(1, WORKLOAD)])
+    rows = [text(row).split() for row in re.findall("<tr>(.*?)</tr>", html)]
+    assert rows[1:] == [
+        ["a", "2", "1", "10", "s", "3", "2", "s"],  # trained by process 1, timed by 9
+        ["b", "2", "2", "30", "s", "-", "-"],
+    ]
+
+
+def test_latencies_that_took_no_worker_have_no_column():
+    assert "timed" not in section([trial(0, "a, process 1")], [(1, WORKLOAD)])
+
+
+def test_lost_attempts_are_told_one_by_one_with_their_trial():
+    killed, hung = "a, process 1, was killed by SIGKILL", "b, process <2>, took longer than 60 s"
+    html = section([trial(0), trial(1, "a, process 3", lost=[killed, hung])])
+    assert "2 measurements of 1 trial lost the worker" in html
+    rows = [text(row).strip() for row in re.findall("<tr>(.*?)</tr>", html)]
+    assert rows[-2:] == [f"1 {killed}", f"1 {hung.replace('<', '&lt;').replace('>', '&gt;')}"]
+    assert figures(html)["retries"] == "2"
+
+
+def test_of_thousands_of_lost_attempts_the_last_are_shown():
+    lost = [f"a, process {n}, was killed" for n in range(1000)]
+    html = section([trial(0, lost=lost)])
+    assert "1,000 measurements of 1 trial lost the worker, which died or hung; the last 200" in html
+    assert "process 799," not in html
+    assert "process 800," in html
