@@ -20,6 +20,8 @@ from search.trials import COMPLETED, Trial
 
 _SPARKS = "▁▂▃▄▅▆▇█"
 _SPARKLINE_LENGTH = 32
+# Where there is no terminal and updates are rare, as with hours of training.
+_MAX_SILENCE_SECONDS = 600.0
 
 
 class Progress:
@@ -54,7 +56,7 @@ class Progress:
         self._now = ""
         self.workload: Callable[[], Workload] | None = None
         self._live: Live | None = None
-        self._started = clock()
+        self._started = self._told = clock()
         self._first_trial_started: float | None = None
 
     def __enter__(self) -> "Progress":
@@ -87,8 +89,14 @@ class Progress:
 
     def on_trial(self, trial: Trial) -> None:
         """Takes in a trial; one that is known already is passed over."""
-        if self._tally.add(trial):
-            self._last = trial
+        if not self._tally.add(trial):
+            return
+        self._last = trial
+        if trial.reused_from is None:
+            for lost in trial.measured.records.get("lost_workers", ()):
+                self.event(f"lost     trial {trial.trial}: {lost}")
+        if not self._live and self._clock() - self._told >= _MAX_SILENCE_SECONDS:
+            self._line(f"meanwhile     {self._summary()}")
 
     def on_update(self, update: int, metrics: dict) -> None:
         """Takes in the learner's metrics after its update number `update`."""
@@ -111,6 +119,7 @@ class Progress:
 
     def _line(self, text: str) -> None:
         print(text, file=self._console.file, flush=True)
+        self._told = self._clock()
 
     def _summary(self) -> str:
         """One line: counts, rewards, the best network's measures, entropy, pace."""
@@ -154,7 +163,7 @@ class Progress:
         rows.add_row("learning", self._learning())
         rows.add_row("counts", self._counts())
         workload = self.workload() if self.workload else None
-        if workload and workload.busy_share is not None:
+        if workload and (workload.workers > 1 or workload.busy_share is not None):
             rows.add_row("workers", _at_work(workload))
         elif self._now:
             rows.add_row("now", Text(self._now, overflow="ellipsis", no_wrap=True))
@@ -220,11 +229,18 @@ class Progress:
 
 
 def _at_work(workload: Workload) -> Text:
-    """What the workers do: '2, busy 93 %   2 training, 1 timed, 14 waiting   0 retries'."""
-    return Text(
-        f"{workload.workers:,}, busy {workload.busy_share:.0%}   {workload.training:,} training, "
-        f"{workload.timing:,} timed, {workload.waiting:,} waiting   {workload.retries:,} retries"
-    )
+    """What the workers do: '2, busy 93 %   2 training, 1 being timed, 14 waiting   1 retry'."""
+    text = Text.assemble((f"{workload.workers:,}", "bold"))
+    if workload.busy_share is None:
+        return text.append(" about to start")
+    text.append(f", busy {workload.busy_share:.0%}   {workload.training:,} training, ")
+    if workload.timing:
+        text.append(f"{workload.timing:,} being timed, ")
+    text.append(f"{workload.waiting:,} waiting")
+    if workload.retries:
+        retries = "1 retry" if workload.retries == 1 else f"{workload.retries:,} retries"
+        text.append(f"   {retries}", "yellow")
+    return text
 
 
 def _measures(trial: Trial) -> Text:

@@ -9,8 +9,11 @@ import numpy as np
 
 from search.trials import COMPLETED, Trial
 
-# Of the algorithm's metrics these tell of the networks; the others tell of the algorithm.
+# These metrics tell of the networks and of the workers; the others tell of the algorithm.
 _OF_NETWORKS = ("reward", "best_reward", "distinct_networks")
+_OF_WORKERS = ("workers", "busy_share", "retries")
+_PART = dict.fromkeys(_OF_NETWORKS, "search") | dict.fromkeys(_OF_WORKERS, "workers")
+_TAGS = {"workers": "workers/number"}
 
 
 class Scalars:
@@ -18,7 +21,8 @@ class Scalars:
 
     Scalars: search/reward, search/best_reward, search/distinct_networks, search/accuracy and
     search/latency_ms (means over the batch's feasible trials), search/infeasible (their number in
-    the batch); controller/entropy, controller/approx_kl and what else the algorithm reports.
+    the batch); workers/number, workers/busy_share and workers/retries where there are workers;
+    controller/entropy, controller/approx_kl and what else the algorithm reports.
 
     Args:
       directory: for the event files. Updates that they hold already are not written again.
@@ -51,7 +55,7 @@ class Scalars:
 
 def _of_metrics(metrics: dict) -> dict[str, float]:
     return {
-        f"{'search' if name in _OF_NETWORKS else 'controller'}/{name}": value
+        _TAGS.get(name, f"{_PART.get(name, 'controller')}/{name}"): value
         for name, value in metrics.items()
         if isinstance(value, int | float)
     }

@@ -4,6 +4,7 @@ import io
 
 from rich.console import Console
 
+from search.executors.measuring import Workload
 from search.progress import Progress
 from search.trials import Measured, Trial
 
@@ -24,9 +25,10 @@ class Terminal(io.StringIO):
         return True
 
 
-def trial(number, reward=0.5, *, reason=None, reused=None):
+def trial(number, reward=0.5, *, reason=None, reused=None, lost=()):
     accuracy = None if reason else 0.625
-    measured = Measured((f"r{number}",), accuracy, 12.5, reward, reason=reason)
+    records = {"lost_workers": list(lost)} if lost else {}
+    measured = Measured((f"r{number}",), accuracy, 12.5, reward, reason=reason, records=records)
     return Trial(number, (number,), measured, reused_from=reused)
 
 
@@ -61,7 +63,7 @@ def test_a_search_that_goes_on_starts_from_its_count_and_its_best_but_not_its_pa
         clock.seconds = 3600.0
         progress.on_trial(trial(1, 0.5))  # known already
         progress.on_trial(trial(2, 0.4))
-    start, end = stream.getvalue().splitlines()
+    start, _, end = stream.getvalue().splitlines()  # in between what an hour of silence calls for
     assert start == "search   4 trials, going on after 2"
     assert end == (
         "stopped  trials 3/4  best_reward 0.9000  accuracy 0.6250  latency 12.5 ms  infeasible 0  "
@@ -113,3 +115,42 @@ def test_the_pace_counts_from_the_first_trial_and_not_from_the_landmarks_before_
         progress.on_trial(trial(1))
     # 2 trials in 60 s are 120 an hour; the other 2 take 60 s.
     assert "trials/h 120  left 0:01:00" in stream.getvalue()
+
+
+def test_a_lost_worker_is_told_once_with_the_trial_that_it_was_lost_over():
+    stream, lost = io.StringIO(), ["vm, process 7, was killed by SIGKILL"]
+    with Progress(3, stream=stream, clock=Clock()) as progress:
+        progress.on_trial(trial(0, lost=lost))
+        progress.on_trial(trial(1, lost=lost, reused=0))
+    told = [line for line in stream.getvalue().splitlines() if line.startswith("lost")]
+    assert told == ["lost     trial 0: vm, process 7, was killed by SIGKILL"]
+
+
+def test_without_a_terminal_there_is_a_line_every_ten_minutes_while_no_update_comes():
+    stream, clock = io.StringIO(), Clock()
+    with Progress(99, stream=stream, clock=clock) as progress:
+        for number in range(5):
+            clock.seconds += 299.0
+            progress.on_trial(trial(number))
+    # Trials after 299, 598, 897, 1196 and 1495 s; the lines come 600 s after the one before or
+    # later: after 897 s, and not again before 1497 s.
+    between = stream.getvalue().splitlines()[1:-1]
+    assert [line.split()[:3] for line in between] == [["meanwhile", "trials", "3/99"]]
+
+
+def shown(workload):
+    progress = Progress(9, clock=Clock())
+    progress.on_start(0, ("r0",))
+    progress.workload = lambda: workload
+    console = Console(width=120, file=io.StringIO())
+    console.print(progress.panel())
+    return console.file.getvalue()
+
+
+def test_the_panel_tells_what_workers_do_in_place_of_what_this_process_does():
+    started = Workload(workers=2, training=2, timing=1, waiting=14, busy_share=0.934, retries=1)
+    panel = shown(started)
+    assert "2, busy 93%   2 training, 1 being timed, 14 waiting   1 retry " in panel
+    assert "trial 0: r0" not in panel
+    assert "2 about to start" in shown(Workload(workers=2, waiting=8))
+    assert "trial 0: r0" in shown(Workload(workers=1, waiting=8))  # inline

@@ -40,6 +40,18 @@ def test_an_update_is_written_with_its_metrics_and_the_means_of_its_feasible_tri
     ]
 
 
+def test_what_tells_of_workers_stands_apart_from_what_tells_of_the_controller(tmp_path):
+    scalars = Scalars(tmp_path)
+    scalars.on_update(1, {"entropy": 3.5, "workers": 2, "busy_share": 0.75, "retries": 1})
+    assert [(tag, value) for _, tag, value in written(tmp_path)] == [
+        ("controller/entropy", 3.5),
+        ("workers/number", 2.0),
+        ("workers/busy_share", 0.75),
+        ("workers/retries", 1.0),
+        ("search/infeasible", 0.0),
+    ]
+
+
 def test_updates_that_are_there_are_not_written_again(tmp_path):
     first = Scalars(tmp_path)
     first.on_update(1, {"reward": 0.25})
