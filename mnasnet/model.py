@@ -87,7 +87,7 @@ def build_model(
 
 
 def endpoints(model: tf_keras.Model) -> dict[str, tf.Tensor]:
-    """The outputs inside a network of `build_model`, under the official code's names.
+    """The outputs inside a network of `build_model`, under the official code's names, in its order.
 
     `tf_keras.Model(model.inputs, endpoints(model))` computes them. Of a network of n blocks:
 
@@ -116,11 +116,12 @@ def endpoints(model: tf_keras.Model) -> dict[str, tf.Tensor]:
     reductions = 0
     names = [f"block_{index}" for index in range(len(blocks))]
     for name, successor in zip(names, [*names[1:], None], strict=True):
-        outputs = _block_outputs(name, blocks[name])
-        found |= {name + suffix: output for suffix, output in outputs.items()}
-        if successor is None or _stride(blocks[successor]) > 1:
-            reductions += 1
-            found |= {f"reduction_{reductions}{key}": output for key, output in outputs.items()}
+        reduces = successor is None or _stride(blocks[successor]) > 1
+        reductions += reduces
+        for suffix, output in _block_outputs(name, blocks[name]).items():
+            found[name + suffix] = output
+            if reduces:
+                found[f"reduction_{reductions}{suffix}"] = output
     found["global_pool"] = found[names[-1]]
     found["head"] = model.get_layer("head/logits").output
     return found

@@ -62,6 +62,7 @@ def test_endpoints_have_the_official_names_shapes_and_values(golden_model):
     values = tf_keras.Model(model.inputs, endpoints(model))(golden.images(), training=False)
     shapes = {name: shape for name, shape, _ in golden.facts["endpoints"]}
     assert {name: value.shape.as_list() for name, value in values.items()} == shapes
+    assert list(endpoints(model)) == list(shapes)
     for name, expected in golden.facts["endpoint_stats_ema"].items():
         value = values[name].numpy()
         found = {"mean": np.mean(value), "std": np.std(value), "absmax": np.max(np.abs(value))}

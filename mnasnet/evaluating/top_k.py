@@ -11,9 +11,6 @@ import tensorflow as tf
 from mnasnet.data import imagenet, tfrecords
 from mnasnet.preprocessing import preprocess_for_eval
 
-# Of the 50,000 images the official code evaluates on full batches of 1,024 only.
-OFFICIAL_NUM_IMAGES = 49_152
-
 
 @dataclasses.dataclass(frozen=True)
 class Classifier:
