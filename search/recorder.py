@@ -1,4 +1,4 @@
-"""Keeps the tables of a workdir up to date while the search runs."""
+"""Keeps the tables and the pace of a workdir up to date while the search runs."""
 
 import time
 
@@ -13,7 +13,9 @@ _SHARE_OF_TIME = 0.05
 class Recorder:
     """An observer that rewrites trials.csv, pareto.csv and top.json after updates.
 
-    With very quick evaluators not after every one; `write` brings them up to date at the end.
+    With very quick evaluators not after every one; `write` brings them up to date at the end. The
+    store gets the setting `pace`: {'trials': new since this search was started, 'seconds': since
+    the first of them began}.
 
     Args:
       workdir: of the search.
@@ -24,9 +26,12 @@ class Recorder:
         self._workdir, self._context = workdir, context
         self._trials = workdir.store.trials()
         self._not_before = 0.0
+        self._earlier, self._started = len(self._trials), None
 
     def on_start(self, number: int, network: tuple[str, ...]) -> None:
         """See Observer."""
+        if self._started is None:
+            self._started = time.monotonic()
 
     def on_trial(self, trial: Trial) -> None:
         """See Observer."""
@@ -40,6 +45,10 @@ class Recorder:
     def write(self) -> None:
         """Writes the tables now."""
         start = time.monotonic()
+        new = len(self._trials) - self._earlier
+        if new and self._started is not None:
+            pace = {"trials": new, "seconds": start - self._started}
+            self._workdir.store.save_settings({"pace": pace})
         write_tables(self._workdir.path, self._trials, self._context)
         now = time.monotonic()
         self._not_before = now + (now - start) / _SHARE_OF_TIME

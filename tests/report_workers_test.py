@@ -45,9 +45,9 @@ def test_a_search_that_measures_by_itself_has_no_such_section():
 
 def test_the_figures_are_those_of_the_last_update_with_what_is_left():
     trials = [trial(n, "a, process 1") for n in range(4)]
-    html = section(trials, [(1, WORKLOAD | {"workers": 9}), (2, WORKLOAD)], max_trials=76)
-    # 4 workers, busy for half of each hour, train 4 x 0.5 x 3600 / 10 s = 720 networks in it;
-    # the 72 that are left take 0.1 hours.
+    updates = [(1, WORKLOAD | {"workers": 9}), (2, WORKLOAD)]
+    html = section(trials, updates, max_trials=76, pace={"trials": 2, "seconds": 10.0})
+    # 2 trials in 10 s are 720 an hour; the 72 that are left take a tenth of it.
     assert figures(html) == {
         "workers": "4",
         "busy": "50 %",
@@ -56,11 +56,6 @@ def test_the_figures_are_those_of_the_last_update_with_what_is_left():
         "trials left": "72",
         "left, at this rate": "0:06:00",
     }
-
-
-def test_repeats_come_along_for_nothing():
-    trials = [trial(0, "a, process 1"), trial(1, "a, process 1", reused=0)]
-    assert figures(section(trials, [(1, WORKLOAD)]))["trials per hour"] == "1,440"
 
 
 def test_each_host_has_its_trials_and_mean_seconds():

@@ -10,7 +10,6 @@ from search.trials import Trial
 
 # A search of days may have thousands.
 _LOST_SHOWN = 200
-_NOW = 100  # trials that tell of the present rate
 
 
 @dataclasses.dataclass
@@ -39,9 +38,8 @@ def workers(findings: Findings) -> str:
     parts = [measures(list(_figures(findings, workload, lost)))]
     if workload is not None:
         text = (
-            "As of the last update. Busy: share of the workers' time, since the search was last "
-            "started, in which they had a network to train. Trials per hour follow from that and "
-            f"from the seconds that the last {_NOW} trials took."
+            "As of the last update, since the search was last started. Busy: share of the workers' "
+            "time in which they had a network to train."
         )
         parts.append(paragraph(text, "caption"))
     if hosts:
@@ -73,24 +71,17 @@ def _figures(
     if workload is not None:
         yield f"{workload['workers']:,}", "workers"
         yield f"{100 * workload['busy_share']:.0f} %", "busy"
-        # That of the last start of the search, and what was recorded before it.
+        # Those since the last start, or those that are recorded, also from before it.
         retries = max(retries, workload["retries"])
     yield f"{retries:,}", "retries"
-    per_hour = _per_hour(findings.trials[-_NOW:], workload) if workload else None
+    pace = findings.settings.get("pace")
+    per_hour = 3600 * pace["trials"] / pace["seconds"] if pace and pace["seconds"] else None
     if per_hour:
         yield f"{per_hour:,.0f}", "trials per hour"
     left = findings.max_trials - done
     yield f"{left:,}", "trials left"
     if per_hour and left:
         yield duration(3600 * left / per_hour), "left, at this rate"
-
-
-def _per_hour(trials: list[Trial], workload: dict) -> float | None:
-    """Trials per hour; None where none was trained. Repeats come along for nothing."""
-    seconds = sum(trial.measured.train_seconds or 0.0 for trial in trials if _is_new(trial))
-    if not seconds:
-        return None
-    return 3600 * workload["workers"] * workload["busy_share"] * len(trials) / seconds
 
 
 def _hosts(findings: Findings) -> dict[str, _Host]:
