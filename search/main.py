@@ -56,8 +56,9 @@ def main() -> None:
                     "--workdir is missing: name a folder for the search, --workdir=DIR"
                 )
             executor_config = executor_flags.executor_config()
-            os.environ.update(executor_config.environment)
             parts_config = search_flags.parts_config()
+            if parts_config.trains:
+                os.environ.update(executor_config.environment)
             sweep_config, reference = sweep_flags.sweep_config(), sweep_flags.reference_point()
             executor = opened.enter_context(_opened(executor_config, parts_config))
             parts = Parts(parts_config, executor.make_timer)
@@ -92,7 +93,7 @@ def main() -> None:
 def _opened(
     executor: ExecutorConfig, parts: PartsConfig
 ) -> contextlib.AbstractContextManager[OpenExecutor]:
-    if executor.kind != "inline" and parts.accuracy != "proxy":
+    if executor.kind != "inline" and not parts.trains:
         raise ValueError(
             f"--executor={executor.kind} has nothing to do: --accuracy={parts.accuracy} trains "
             "nothing"

@@ -61,6 +61,11 @@ class PartsConfig:
     data_dir: str | None = None
     validation_images: int | None = None
 
+    @property
+    def trains(self) -> bool:
+        """Whether candidates are trained."""
+        return self.accuracy == "proxy"
+
 
 class Parts:
     """The parts of a search.
