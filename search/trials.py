@@ -9,6 +9,7 @@ import dataclasses
 import errno
 import json
 import sqlite3
+import sys
 import threading
 from collections.abc import Callable, Iterable
 from pathlib import Path
@@ -202,15 +203,8 @@ class TrialStore:
 
     def trials(self, first: int = 0) -> list[Trial]:
         """All trials from number `first` on, in order."""
-        return [
-            Trial(
-                trial=row["trial"],
-                tokens=tuple(map(int, row["tokens"].split())),
-                measured=_measured(row),
-                reused_from=row["reused_from"],
-            )
-            for row in self._rows("SELECT * FROM trials WHERE trial >= ? ORDER BY trial", first)
-        ]
+        query = "SELECT * FROM trials WHERE trial >= ? ORDER BY trial"
+        return self._rows(query, first, make=_trial)
 
     def add_landmark(self, name: str, measured: Measured) -> None:
         """Keeps the measurement of a reference network under its name."""
@@ -254,11 +248,11 @@ class TrialStore:
             return []
         return self._rows("SELECT time, kind, serial, message FROM events ORDER BY event")
 
-    def _rows(self, query: str, *parameters) -> list[dict]:
+    def _rows(self, query: str, *parameters, make: Callable[[dict], object] = dict) -> list:
         with self._lock:
             cursor = self._db.execute(query, parameters)
             names = [column[0] for column in cursor.description]
-            return [dict(zip(names, values, strict=True)) for values in cursor]
+            return [make(dict(zip(names, values, strict=True))) for values in cursor]
 
     def _insert(self, verb: str, table: str, rows: list[dict]) -> None:
         if not rows:
@@ -284,8 +278,14 @@ def _measured_row(measured: Measured) -> dict:
     return {"status": measured.status, **row}
 
 
+def _trial(row: dict) -> Trial:
+    tokens = tuple(map(int, row["tokens"].split()))
+    return Trial(row["trial"], tokens, _measured(row), row["reused_from"])
+
+
 def _measured(row: dict) -> Measured:
     fields = {field.name: row[field.name] for field in dataclasses.fields(Measured)}
-    fields["network"] = tuple(json.loads(row["network"]))
+    # A space has few different blocks, a search thousands of networks of them.
+    fields["network"] = tuple(map(sys.intern, json.loads(row["network"])))
     fields["records"] = json.loads(row["records"])
     return Measured(**fields)
