@@ -83,14 +83,15 @@ class Cost:
       cpu_ms: of the driver per trial, over the thousand trials (half of all, where there were less
         than two thousand) that follow each update but the last ones.
       start_seconds: CPU-seconds of the driver up to the first update, modules apart.
-      memory_mb: most that was held after the first thousand, and at the end.
+      memory_mb: most that was held up to the first thousand, up to the last update, and up to the
+        end, where all trials are read once more, as the result.
       wall_seconds: from the first trial to the last.
       busy: share of the workers' time until the last network was handed in, and until the end.
     """
 
     cpu_ms: list[float]
     start_seconds: float
-    memory_mb: tuple[float, float]
+    memory_mb: tuple[float, float, float]
     wall_seconds: float
     busy: tuple[float, float]
 
@@ -170,7 +171,7 @@ def measure(setting: Setting) -> Cost:
         return Cost(
             cpu_ms=[1000 * (b - a) / trials for a, b in ends],
             start_seconds=cpu[0] - started_cpu,
-            memory_mb=(memory[window], max_memory_mb()),
+            memory_mb=(memory[window], memory[-1], max_memory_mb()),
             wall_seconds=wall,
             busy=(executor.busy_share(with_tail=False), executor.busy_share(with_tail=True)),
         )
@@ -199,8 +200,7 @@ def cost_row(setting: Setting, cost: Cost) -> str:
         f"{last / first:.2f}",
         f"{most:.2f}",
         f"{cost.start_seconds:.1f}",
-        f"{cost.memory_mb[0]:.0f}",
-        f"{cost.memory_mb[1]:.0f}",
+        *(f"{megabytes:.0f}" for megabytes in cost.memory_mb),
         f"{cost.wall_seconds:.0f}",
     )
     return f"| {' | '.join(figures)} |"
@@ -216,8 +216,8 @@ def main():
 
     print(f"Driver, {trials:,} trials in batches of 250, --update=async; at most {LIMIT_MS} ms\n")
     print("| workers | algorithm | ms a trial, first thousand | last | ratio | most | start, s | "
-          "MB after 1,000 | MB at the end | wall s |")  # fmt: skip
-    print("|--:|---" + "|--:" * 8 + "|", flush=True)
+          "MB after 1,000 | MB after all | with the result | wall s |")  # fmt: skip
+    print("|--:|---" + "|--:" * 9 + "|", flush=True)
     for algorithm in ("ppo", "random"):
         for workers in worker_counts:
             # So short that the driver has always something to do.
