@@ -116,7 +116,7 @@ class Guard:
     def close(self) -> None:
         """Lets go of the folder."""
         self._closed.set()
-        self._thread.join()
+        self._thread.join(timeout=self._beat_seconds)  # its server may be away
         if self._lost is None:
             with contextlib.suppress(OSError):  # who comes next will wait, no more
                 self._write(None)

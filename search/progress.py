@@ -233,10 +233,15 @@ def _at_work(workload: Workload) -> Text:
     text = Text.assemble((f"{workload.workers:,}", "bold"))
     if workload.busy_share is None:
         return text.append(" about to start")
-    text.append(f", busy {workload.busy_share:.0%}   {workload.training:,} training, ")
-    if workload.timing:
-        text.append(f"{workload.timing:,} being timed, ")
-    text.append(f"{workload.waiting:,} waiting")
+    text.append(f", busy {workload.busy_share:.0%}")
+    doing = {
+        "training": workload.training,
+        "being timed": workload.timing,
+        "waiting": workload.waiting,
+    }
+    if any(doing.values()):
+        told = (f"{count:,} {what}" for what, count in doing.items() if count)
+        text.append(f"   {', '.join(told)}")
     if workload.retries:
         retries = "1 retry" if workload.retries == 1 else f"{workload.retries:,} retries"
         text.append(f"   {retries}", "yellow")
