@@ -4,9 +4,7 @@ Ray finds the hosts, ships the code and notices who dies; here is only what a se
 """
 
 import functools
-import pathlib
 import platform
-import socket
 from collections.abc import Mapping
 from importlib import metadata
 
@@ -17,7 +15,8 @@ from ray.util.scheduling_strategies import NodeAffinitySchedulingStrategy
 from search.executors.config import ExecutorConfig
 from search.executors.pool import MakeWorker
 from search.executors.pooled import PooledExecutor
-from search.executors.ray_phones import PHONE, RayPhones
+from search.executors.ray_connection import connect
+from search.executors.ray_phones import PHONE, PhoneNode, RayPhones
 from search.executors.ray_worker import RayWorker, first_line
 from search.executors.tasks import MakeEvaluator
 from search.latency import LatencyConfig
@@ -26,8 +25,6 @@ from search.timing.phone_journal import PhoneJournal
 
 # Who differs in one of these computes other numbers, or does not understand the others.
 _PACKAGES = ("tensorflow", "tf-keras", "ai-edge-litert", "numpy")
-_FLOORS = ("mnasnet", "search", "tflite_bench")
-_ROOT = pathlib.Path(__file__).parent.parent.parent
 _PATIENCE_SECONDS = 60
 
 
@@ -44,7 +41,7 @@ class RayCluster(PooledExecutor):
         self._needs = {"CPU": max(config.threads, 1), "GPU": config.gpus}
         self._needs |= dict(config.worker_resources)
         self._needs = {name: amount for name, amount in self._needs.items() if amount}
-        _connect(config)
+        connect(config)
         try:
             self._nodes = [node for node in ray.nodes() if node["Alive"]]
             self._check_versions()
@@ -70,25 +67,26 @@ class RayCluster(PooledExecutor):
         self, config: LatencyConfig, num_classes: int, journal: PhoneJournal
     ) -> Timer | None:
         """See OpenExecutor; phones are on the hosts that carry the resource 'phone', if any."""
-        hosts = {
-            node["NodeID"]: int(node["Resources"][PHONE])
+        nodes = [
+            PhoneNode(node["NodeManagerHostname"], node["NodeManagerAddress"], int(phones))
             for node in self._nodes
-            if node["Resources"].get(PHONE, 0) >= 1
-        }
-        if config.kind == PHONE and hosts:
-            return RayPhones(hosts, config, num_classes, journal)
+            if (phones := node["Resources"].get(PHONE, 0)) >= 1
+        ]
+        if config.kind == PHONE and nodes:
+            return RayPhones(nodes, config, num_classes, journal)
         return super().make_timer(config, num_classes, journal)
 
     def _check_versions(self) -> None:
         """Asks every host; ValueError names the first that differs from this one."""
         here = _versions()
-        asked = {
-            node["NodeManagerHostname"]: _versions_there.options(
+        asked = [
+            _versions_there.options(
                 scheduling_strategy=NodeAffinitySchedulingStrategy(node["NodeID"], soft=False)
             ).remote()
             for node in self._nodes
-        }
-        for host, answer in asked.items():
+        ]
+        for node, answer in zip(self._nodes, asked, strict=True):
+            host = node["NodeManagerHostname"]
             try:
                 there = ray.get(answer, timeout=_PATIENCE_SECONDS)
             except RayError as error:
@@ -122,46 +120,6 @@ class RayCluster(PooledExecutor):
         raise ValueError(
             f"{flag} is {name}={amount:g}, {wanted} workers need {wanted * amount:g}: {hosts}"
         )
-
-
-def _connect(config: ExecutorConfig) -> None:
-    """Joins the cluster at the address; without one, starts one that is as large as it is asked.
-
-    The code is shipped to the hosts: they need the packages that it stands on, no more.
-    """
-    if config.ray_address is not None:
-        _check_answers(config.ray_address)
-    environment = {
-        "env_vars": dict(config.environment),
-        "py_modules": [str(_ROOT / floor) for floor in _FLOORS],
-    }
-    local = {}
-    if config.ray_address is None:
-        local = {"address": "local", "include_dashboard": False}
-        if config.num_workers is not None:
-            # Processors are only counted: whoever asks for more workers than cores gets them.
-            local["num_cpus"] = config.num_workers * max(config.threads, 1)
-    try:
-        ray.init(
-            **local or {"address": config.ray_address},
-            runtime_env=environment,
-            logging_level="ERROR",
-            log_to_driver=False,
-        )
-    except Exception as error:  # Ray has no class for what may be wrong with an address
-        where = config.ray_address or "this machine"
-        raise ValueError(f"ray_address: no cluster at {where}: {first_line(error)}") from error
-
-
-def _check_answers(address: str) -> None:
-    """ValueError where nobody listens there: Ray tries for minutes."""
-    host, _, port = address.rpartition("://")[2].rpartition(":")
-    if not (host and port.isdigit()):
-        return  # 'auto' and the like: Ray knows at once
-    try:
-        socket.create_connection((host, int(port)), timeout=_PATIENCE_SECONDS).close()
-    except OSError as error:
-        raise ValueError(f"ray_address: no cluster at {address}: {error}") from error
 
 
 def _options(needs: Mapping[str, float]) -> dict:

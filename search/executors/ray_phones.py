@@ -1,31 +1,57 @@
 """Phones on the hosts of a Ray cluster, as one clock."""
 
+import dataclasses
 import queue
-from collections.abc import Mapping
+import socket
+import threading
+import time
+from collections.abc import Callable, Mapping
+from typing import Any
 
 import ray
 from ray.exceptions import RayError, RayTaskError
-from ray.util.scheduling_strategies import NodeAffinitySchedulingStrategy
 
 from search import latency as latency_door
 from search.evaluators import Evaluation
 from search.executors.ray_worker import first_line
 from search.executors.tasks import WorkerLost
 from search.latency import LatencyConfig
+from search.timing.measured import Timer
 from search.timing.phone_journal import PhoneJournal
+from tflite_bench.device_errors import DeviceError
 from tflite_bench.shelf_config import Event
 
 PHONE = "phone"  # the kind of latency, and the resource that a host with phones carries
+_LISTEN_SECONDS = 10.0
+
+
+@dataclasses.dataclass(frozen=True)
+class PhoneNode:
+    """A node of Ray that carries phones.
+
+    Attributes:
+      host: its name, for messages.
+      address: by which Ray knows it, also when it comes back.
+      phones: how many, as its resource 'phone' says.
+    """
+
+    host: str
+    address: str
+    phones: int
 
 
 class RayPhones:
     """A Timer that has the phones of several hosts timed on, each by an actor on its host.
 
+    A host that is lost costs the measurements under way a retry; it is waited for, and serves again
+    when it is back with phones that are timed as before.
+
     Args:
-      hosts: Ray's node -> number of phones there, as its resource 'phone' says.
+      nodes: that carry phones.
       config: which phones, and how; the same on each host.
       num_classes: see `search.latency.make_timer`.
-      journal: is told what happens to phones.
+      journal: is told what happens to phones, as it happens.
+      make: in place of `search.latency.make_timer`.
 
     Raises:
       ValueError: where the phones of a host do not do, or differ from another's.
@@ -33,86 +59,168 @@ class RayPhones:
 
     def __init__(
         self,
-        hosts: Mapping[str, int],
+        nodes: list[PhoneNode],
         config: LatencyConfig,
         num_classes: int,
         journal: PhoneJournal,
+        make: Callable[..., Timer] = latency_door.make_timer,
     ):
-        self._journal = journal
-        self._free = queue.SimpleQueue()
-        self.at_once = sum(hosts.values())
+        self._journal, self._lock = journal, threading.Lock()
+        self._free: queue.SimpleQueue[tuple[PhoneNode, Any]] = queue.SimpleQueue()
+        self._away: set[PhoneNode] = set()
+        self.at_once = sum(node.phones for node in nodes)
         self.settings, self.description = None, ""
-        for node, phones in hosts.items():
-            there = NodeAffinitySchedulingStrategy(node, soft=False)
+        for node in nodes:
             actor = _PhoneHost.options(
-                scheduling_strategy=there,
-                resources={PHONE: phones},
-                max_concurrency=phones + 1,
-            ).remote(config, num_classes)
-            settings, description = _asked(actor.about.remote())
+                resources={PHONE: node.phones, f"node:{node.address}": 0.001},
+                max_concurrency=node.phones + 2,  # besides those who time: who asks, who listens
+            ).remote(make, config, num_classes)
+            try:
+                settings, description = _asked(node, actor.about.remote())
+            except WorkerLost as error:
+                raise ValueError(f"ray_address: {error}") from error
             if self.settings not in (None, settings):
                 raise ValueError(
-                    f"phones of a search must be of one model and timed alike: {description} is "
-                    f"not {self.description}"
+                    f"device: phones of a search must be of one model and timed alike: on host "
+                    f"{node.host} there is {description}, which is not {self.description}"
                 )
-            self.settings, self.description = settings, description
-            for _ in range(phones):
-                self._free.put(actor)
-        if len(hosts) > 1:
-            self.description += f" (and on {len(hosts) - 1} more hosts)"
+            if self.settings is None:
+                self.settings, self.description = settings, description
+            threading.Thread(target=self._listen, args=(node, actor), daemon=True).start()
+            for _ in range(node.phones):
+                self._free.put((node, actor))
+        if len(nodes) > 1:
+            s = "s" if len(nodes) > 2 else ""
+            self.description += f" (and those of {len(nodes) - 1} more host{s})"
 
     def time(self, tflite: bytes) -> Evaluation:
-        """See Timer."""
-        actor = self._free.get()
+        """See Timer; waits while no host with phones is there."""
+        node, actor = self._free.get()
         try:
-            evaluation, events, first_ms = _asked(actor.time.remote(tflite, self._journal.first_ms))
-        finally:
-            self._free.put(actor)
-        for event in events:
-            self._journal.on_event(event)
+            evaluation, first_ms = _asked(node, actor.time.remote(tflite, self._journal.first_ms))
+        except WorkerLost as error:
+            self._tell_away(node, str(error))
+            threading.Thread(target=self._wait_for, args=(node, actor), daemon=True).start()
+            raise
+        except BaseException:
+            self._free.put((node, actor))
+            raise
+        self._free.put((node, actor))
         self._journal.remember(first_ms)
         return evaluation
 
+    def _tell_away(self, node: PhoneNode, why: str) -> None:
+        with self._lock:
+            if node in self._away:
+                return
+            self._away.add(node)
+        self._tell("gone", f"{why}; waiting for it")
 
-def _asked(answer: ray.ObjectRef):
+    def _wait_for(self, node: PhoneNode, actor: Any) -> None:
+        """Gives one place on a host back as soon as the host is."""
+        told = None
+        while ray.is_initialized():
+            try:
+                # Waits for the host as long as that takes.
+                settings, description = _asked(
+                    node, actor.about.options(max_task_retries=-1).remote()
+                )
+                if settings == self.settings:
+                    break
+                why = f"host {node.host} is back with {description}, which was not so before"
+            except (ValueError, DeviceError, WorkerLost) as error:
+                why = str(error)
+            if why != told:
+                self._tell("waiting", f"{why}; waiting for it")
+                told = why
+            time.sleep(_LISTEN_SECONDS)
+        with self._lock:
+            back = node in self._away
+            self._away.discard(node)
+        if back:
+            self._tell("going_on", f"going on with the phones of host {node.host}")
+        self._free.put((node, actor))
+
+    def _listen(self, node: PhoneNode, actor: Any) -> None:
+        """Hands on what happens to the phones of a host, as long as the search is there."""
+        while ray.is_initialized():
+            try:
+                events = _asked(node, actor.events.options(max_task_retries=-1).remote())
+            except Exception:  # whoever times there says it
+                time.sleep(_LISTEN_SECONDS)
+                continue
+            for event in events:
+                self._journal.on_event(event)
+
+    def _tell(self, kind: str, message: str) -> None:
+        self._journal.on_event(Event(kind, "", message, time.time()))
+
+
+def _asked(node: PhoneNode, answer: ray.ObjectRef):
     try:
         return ray.get(answer)
     except RayTaskError as error:
-        raise error.cause from error
+        cause = error.cause
+        if isinstance(cause, DeviceError):
+            raise DeviceError(f"host {node.host}: {cause}") from error
+        if isinstance(cause, ValueError):
+            raise ValueError(f"host {node.host}: {cause}") from error
+        raise cause from error
     except RayError as error:
-        raise WorkerLost(f"a host with phones was lost: {first_line(error)}") from error
+        raise WorkerLost(f"host {node.host} with phones was lost: {first_line(error)}") from error
 
 
 @ray.remote(num_cpus=0, max_restarts=-1, max_task_retries=0)
 class _PhoneHost:
     """Times on the phones of its host."""
 
-    def __init__(self, config: LatencyConfig, num_classes: int):
-        self._journal = _Heard()
-        self._timer, self._failure = None, None
-        try:
-            self._timer = latency_door.make_timer(config, num_classes, self._journal)
-        except Exception as error:  # an actor that raises here cannot say what
-            self._failure = error
+    def __init__(self, make: Callable[..., Timer], config: LatencyConfig, num_classes: int):
+        self._make = lambda: make(config, num_classes, self._journal)
+        self._journal, self._making = _Heard(), threading.Lock()
+        self._timer: Timer | None = None
 
-    def about(self) -> tuple[dict, str]:
-        if self._failure is not None:
-            raise self._failure
-        return self._timer.settings, self._timer.description
+    def about(self) -> tuple[Mapping, str]:
+        timer = self._made()
+        return timer.settings, timer.description
 
     def time(
-        self, tflite: bytes, first_ms: dict[str, float]
-    ) -> tuple[Evaluation, list[Event], dict[str, float]]:
+        self, tflite: bytes, first_ms: Mapping[str, float]
+    ) -> tuple[Evaluation, dict[str, float]]:
         self._journal.remember(first_ms)
-        evaluation = self._timer.time(tflite)
-        return evaluation, self._journal.taken(), self._journal.first_ms
+        return self._made().time(tflite), self._journal.first_ms
+
+    def events(self) -> list[Event]:
+        """The events since it was asked last; waits for the first of them, not for ever."""
+        host = socket.gethostname()
+        return [
+            dataclasses.replace(event, message=f"host {host}: {event.message}")
+            for event in self._journal.taken(_LISTEN_SECONDS)
+        ]
+
+    def _made(self) -> Timer:
+        # Not when the actor is made: one that raises there cannot say what, nor try again.
+        with self._making:
+            if self._timer is None:
+                self._timer = self._make()
+            return self._timer
 
 
 class _Heard(PhoneJournal):
-    """A journal whose events are taken to the search with the next measurement."""
+    """A journal whose events are taken to the search."""
 
-    def taken(self) -> list[Event]:
-        """The events since it was asked last."""
-        with self._lock:
-            events, self._held_back = self._held_back, []
+    def __init__(self):
+        super().__init__()
+        self._events: queue.SimpleQueue[Event] = queue.SimpleQueue()
+
+    def on_event(self, event: Event) -> None:
+        self._events.put(event)
+
+    def taken(self, seconds: float) -> list[Event]:
+        """The events since it was asked last; waits so long for the first."""
+        events = []
+        try:
+            events.append(self._events.get(timeout=seconds))
+            while True:
+                events.append(self._events.get_nowait())
+        except queue.Empty:
             return events
