@@ -1,6 +1,7 @@
 """What is killed, stopped or full harms no search; each fault that random ones found, by itself."""
 
 import dataclasses
+import multiprocessing
 import os
 import pathlib
 import signal
@@ -14,8 +15,8 @@ from benchmarks.chaos import ChaosConfig, disturb
 from benchmarks.compared_searches import differences
 from benchmarks.disturbances import MARK, left_over, small_disk
 from search.executors.config import ExecutorConfig
-from search.executors.processes import ProcessWorker
-from search.executors.tasks import WorkerLost
+from search.executors.processes import Processes, ProcessWorker
+from search.executors.tasks import Task, WorkerLost
 from search.trials import Measured, Trial, TrialStore
 
 ROOT = pathlib.Path(__file__).parent.parent
@@ -58,6 +59,20 @@ def test_a_worker_that_is_stopped_ends_with_its_driver(tmp_path):
 def test_a_worker_that_hangs_at_its_start_is_lost():
     with pytest.raises(WorkerLost, match=r"process \d+, took longer than 2 s"):
         ProcessWorker(hang, start_timeout=2)
+
+
+class Priced:
+    def measure_all(self, networks):
+        raise AssertionError("nobody asks")
+
+
+def test_a_search_that_ends_leaves_no_worker_that_was_still_starting():
+    with Processes(ExecutorConfig(kind="processes", num_workers=1)) as executor:
+        pool = executor.measuring(hang, hang, Priced()).keywords["executor"]
+        pool.submit(Task("accuracy", ("a",)))
+        while not multiprocessing.active_children():
+            time.sleep(0.05)
+    assert multiprocessing.active_children() == []
 
 
 def test_a_start_may_take_longer_than_a_short_training():

@@ -8,6 +8,7 @@ happens to it, at whatever byte, harms nobody else.
 import ctypes
 import dataclasses
 import functools
+import math
 import multiprocessing
 import os
 import pathlib
@@ -16,6 +17,7 @@ import signal
 import socket
 import sys
 import threading
+import time
 from collections.abc import Mapping
 from multiprocessing import connection
 
@@ -29,6 +31,7 @@ _CONTEXT = multiprocessing.get_context("spawn")
 _environment = threading.Lock()
 _MEGABYTE = 2**20
 _PR_SET_PDEATHSIG = 1  # linux/prctl.h
+_GLANCE = 0.5  # seconds between two looks at whether anybody still wants the worker
 
 
 class Processes(PooledExecutor):
@@ -40,6 +43,7 @@ class Processes(PooledExecutor):
 
     def __init__(self, config: ExecutorConfig):
         super().__init__(config)
+        self._ending = threading.Event()
         self._gpus, self._each = visible_gpus() if config.gpus else [], int(config.gpus)
         self.num_workers = config.num_workers
         if self.num_workers is None:
@@ -74,7 +78,12 @@ class Processes(PooledExecutor):
             environment,
             self.config.worker_memory_mb,
             self.config.start_timeout,
+            self._ending,
         )
+
+    def __exit__(self, *exception):
+        self._ending.set()
+        super().__exit__(*exception)
 
 
 def visible_gpus() -> list[str]:
@@ -95,6 +104,7 @@ class ProcessWorker:
       max_memory_mb: a process that holds more after a task is spent; None for twice what it held
         after its first.
       start_timeout: seconds after which a process that is not ready counts as hung; None for never.
+      ending: once it is set nobody waits for the process any more, not even for its start.
 
     It ends with the thread that made it, at the latest.
 
@@ -109,6 +119,7 @@ class ProcessWorker:
         environment: Mapping[str, str] | None = None,
         max_memory_mb: int | None = None,
         start_timeout: float | None = None,
+        ending: threading.Event | None = None,
     ):
         self._connection, theirs = _CONTEXT.Pipe()
         self._process = _CONTEXT.Process(
@@ -130,7 +141,7 @@ class ProcessWorker:
                         os.environ[name] = value
         theirs.close()
         self.name = f"{socket.gethostname()}, process {self._process.pid}"
-        self._spent = False
+        self._spent, self._ending = False, ending or threading.Event()
         self._receive(start_timeout)
 
     @property
@@ -152,9 +163,11 @@ class ProcessWorker:
         self._process.join()
 
     def _receive(self, timeout: float | None):
-        if not connection.wait([self._connection, self._process.sentinel], timeout):
-            self._process.kill()
-            raise WorkerLost(f"{self.name}, took longer than {timeout:g} s")
+        if not self._heard(timeout):
+            self.close()
+            ended = self._ending.is_set()
+            why = "was ended with the search" if ended else f"took longer than {timeout:g} s"
+            raise WorkerLost(f"{self.name}, {why}")
         try:
             # Of a process that is dead there may be a last message.
             if not self._connection.poll():
@@ -165,6 +178,17 @@ class ProcessWorker:
         if isinstance(answer, BaseException):
             raise answer
         return answer
+
+    def _heard(self, timeout: float | None) -> bool:
+        """Waits for a message or the process's end; False where neither comes in time."""
+        sources = [self._connection, self._process.sentinel]
+        until = time.monotonic() + (math.inf if timeout is None else timeout)
+        left = until - time.monotonic()
+        while not connection.wait(sources, min(max(left, 0), _GLANCE)):
+            left = until - time.monotonic()
+            if left <= 0 or self._ending.is_set():
+                return False
+        return True
 
     def _death(self) -> str:
         self._process.join(timeout=5)
