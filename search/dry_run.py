@@ -111,9 +111,9 @@ def dry_run(
     hours = seconds / 3600
     hours = f"{hours:,.0f}" if hours >= 10 else f"{hours:.2g}"
     print(f"Time      about {hours} hours ({duration(seconds)}), {cost.source}")
-    each = f"{cost.train_seconds:.3g} s"
+    each = _brief(cost.train_seconds)
     if parts.trains:
-        each += f" of training, {cost.latency_seconds:.3g} s of timing"
+        each += f" of training, {_brief(cost.latency_seconds)} of timing"
     told = f"{counted(trials_left, 'trial')} of {each}"
     if landmarks_left:
         told += f", and {counted(landmarks_left, 'landmark')} of the same"
@@ -123,6 +123,10 @@ def dry_run(
     if not timed:
         print("          the timing comes on top")
         print("The search would not start: there is no phone to time on.")
+
+
+def _brief(seconds: float) -> str:
+    return f"{seconds:.3g} s" if seconds >= 0.001 else "0 s"
 
 
 def _workers(config: ExecutorConfig, num_workers: int) -> str:
