@@ -91,7 +91,7 @@ def dry_run(
         f"Budget    {counted(config.max_trials, 'trial')}, of which {config.algorithm} learns in "
         f"{updates} of {config.batch_size} (--update={config.update})"
     )
-    print(f"Workers   {_workers(executor, num_workers)}")
+    print(f"Workers   {_workers(executor, num_workers, parts.trains)}")
     if parts.latency.kind == phone_timer.KIND:
         _print_phones(parts.latency.device)
     trials, landmarks = _earlier(parts, workdir, check=timed and not sweep)
@@ -129,12 +129,12 @@ def _brief(seconds: float) -> str:
     return f"{seconds:.3g} s" if seconds >= 0.001 else "0 s"
 
 
-def _workers(config: ExecutorConfig, num_workers: int) -> str:
+def _workers(config: ExecutorConfig, num_workers: int, trains: bool) -> str:
     cores = len(os.sched_getaffinity(0))
     host = f"{socket.gethostname()}, {counted(cores, 'core')}"
-    threads = counted(config.threads, "thread") if config.threads else "all threads"
+    threads = counted(config.threads, "thread") if config.threads and trains else "all cores"
     if config.kind == "inline":
-        return f"inline: this process, {threads} ({host})"
+        return f"inline: this process, on {threads} ({host})"
     needs = [threads]
     if config.gpus:
         needs.append(f"{config.gpus:g} GPU")
