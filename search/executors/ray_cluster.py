@@ -12,11 +12,14 @@ import ray
 from ray.exceptions import RayError
 from ray.util.scheduling_strategies import NodeAffinitySchedulingStrategy
 
+from search.evaluators import LatencyEvaluator
 from search.executors.config import ExecutorConfig
+from search.executors.measuring import MakeMeasuring
 from search.executors.pool import MakeWorker
 from search.executors.pooled import PooledExecutor
 from search.executors.ray_connection import connect
 from search.executors.ray_phones import PHONE, PhoneNode, RayPhones
+from search.executors.ray_watch import Watch
 from search.executors.ray_worker import RayWorker, first_line
 from search.executors.tasks import MakeEvaluator
 from search.latency import LatencyConfig
@@ -38,6 +41,7 @@ class RayCluster(PooledExecutor):
 
     def __init__(self, config: ExecutorConfig):
         super().__init__(config)
+        self._watch: Watch | None = None
         self._needs = {"CPU": max(config.threads, 1), "GPU": config.gpus}
         self._needs |= dict(config.worker_resources)
         self._needs = {name: amount for name, amount in self._needs.items() if amount}
@@ -51,8 +55,21 @@ class RayCluster(PooledExecutor):
             raise
 
     def __exit__(self, *exception):
+        if self._watch is not None:
+            self._watch.stop()
         super().__exit__(*exception)
         ray.shutdown()
+
+    def measuring(
+        self,
+        make_accuracy: MakeEvaluator,
+        make_latency: MakeEvaluator,
+        latency: LatencyEvaluator,
+    ) -> MakeMeasuring:
+        """See OpenExecutor."""
+        made = super().measuring(make_accuracy, make_latency, latency)
+        self._watch = Watch(functools.partial(self._pool.lane, "accuracy"), self._needs)
+        return made
 
     def trainers(self, make: MakeEvaluator) -> list[MakeWorker]:
         """See PooledExecutor."""

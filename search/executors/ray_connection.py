@@ -1,5 +1,7 @@
 """The way to a Ray cluster: joins the one at an address, or starts one on this machine."""
 
+import contextlib
+import os
 import pathlib
 import signal
 import threading
@@ -51,6 +53,7 @@ def connect(config: ExecutorConfig) -> None:
         )
     except Exception as error:  # Ray has no class for what may be wrong with an address
         raise ValueError(f"ray_address: no cluster at {where}: {_in_one_line(error)}") from error
+    _silence()
     if threading.current_thread() is threading.main_thread():
         signal.signal(signal.SIGTERM, on_terminate)  # Ray took it
 
@@ -70,11 +73,31 @@ def _check_answers(address: str) -> None:
             channel.unary_unary(_WHICH_CLUSTER)(b"", timeout=_PATIENCE_SECONDS)
         except grpc.RpcError as error:
             why = _NOBODY.get(error.code())
+            if error.code() == grpc.StatusCode.UNAUTHENTICATED and not _brings_token():
+                raise ValueError(
+                    f"ray_address: the cluster at {address} wants a token: set RAY_AUTH_MODE=token "
+                    "and have the ~/.ray/auth_token of its head"
+                ) from error
             if why is None:
-                return  # such as one that wants a token: that is for Ray to say
+                return  # a wrong token, for one: that is for Ray to say
             if "refused" in error.details():
                 why = "connection refused"
             raise ValueError(f"ray_address: no cluster at {address}: {why}") from error
+
+
+def _brings_token() -> bool:
+    return os.environ.get("RAY_AUTH_MODE", "").lower() == "token"
+
+
+def _silence() -> None:
+    """Has Ray keep to itself, for each worker that is lost, what the search tells in its own words.
+
+    `log_to_driver` does not cover it, and there is no public way.
+    """
+    with contextlib.suppress(ImportError, KeyError):
+        from ray._private.ray_logging import global_worker_stdstream_dispatcher
+
+        global_worker_stdstream_dispatcher.remove_handler("ray_print_logs")
 
 
 def _in_one_line(error: Exception) -> str:

@@ -1,0 +1,76 @@
+"""Tells that a search waits since its cluster has no host left that a worker fits on."""
+
+import sys
+import threading
+import time
+from collections.abc import Callable, Mapping, Sequence
+
+import ray
+from ray.exceptions import RayError
+
+from search.executors.dispatch import Lane
+
+_LOOK_SECONDS = 5.0
+
+
+class Watch:
+    """Looks from time to time whether anybody trains; a thread that ends with `stop`.
+
+    Args:
+      lane: the workers that train, as of now.
+      needs: of each of them, as Ray names it.
+      patience: seconds without a worker at work before that is told.
+      look: seconds between two looks.
+      tell: shows a line to whoever watches; by default on stderr.
+      nodes: of the cluster, as `ray.nodes` has them.
+    """
+
+    def __init__(
+        self,
+        lane: Callable[[], Lane],
+        needs: Mapping[str, float],
+        patience: float = 60.0,
+        look: float = _LOOK_SECONDS,
+        tell: Callable[[str], None] | None = None,
+        nodes: Callable[[], Sequence[Mapping]] = ray.nodes,
+    ):
+        self._lane, self._needs, self._patience, self._look = lane, needs, patience, look
+        self._tell, self._nodes = tell or _on_stderr, nodes
+        self._stopped = threading.Event()
+        threading.Thread(target=self._watch, name="ray-watch", daemon=True).start()
+
+    def stop(self) -> None:
+        """Ends it."""
+        self._stopped.set()
+
+    def _watch(self) -> None:
+        at_work, told = time.monotonic(), False
+        while not self._stopped.wait(self._look):
+            lane = self._lane()
+            if lane.running or not lane.waiting:
+                at_work = time.monotonic()
+                if told:
+                    self._tell("going on: the cluster has room for a worker again")
+                    told = False
+            elif not told and time.monotonic() - at_work >= self._patience and self._lacking():
+                needs = ", ".join(f"{name}={amount:g}" for name, amount in self._needs.items())
+                self._tell(
+                    f"no host of the cluster has room for a worker ({needs}): {lane.waiting} "
+                    "networks wait until one joins it"
+                )
+                told = True
+
+    def _lacking(self) -> bool:
+        """Whether no host has what a worker needs; else one is on its way."""
+        try:
+            hosts = [node["Resources"] for node in self._nodes() if node["Alive"]]
+        except (RayError, RuntimeError):  # the cluster is gone: whoever trains says so
+            return False
+        return not any(
+            all(host.get(name, 0) >= amount for name, amount in self._needs.items())
+            for host in hosts
+        )
+
+
+def _on_stderr(line: str) -> None:
+    print(line, file=sys.stderr, flush=True)
