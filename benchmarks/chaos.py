@@ -94,12 +94,16 @@ class Chaos:
         Raises:
           TimeoutError: where it does not end.
         """
-        while True:
-            status = self._run_driver(arguments, until)
+        status = None
+        while status != 0:
+            try:
+                status = self._run_driver(arguments, until)
+            finally:
+                if self._driver and self._driver.poll() is None:  # we are to stop
+                    self._driver.kill()
+                    self._driver.wait()
             self._after(status)
-            if status == 0:
-                self._disk.free()
-                return
+        self._disk.free()
 
     def _run_driver(self, arguments, until) -> int:
         """Starts the driver and disturbs it until it ends; its status."""
@@ -125,8 +129,6 @@ class Chaos:
                 self._act()
                 act_at = time.monotonic() + self._rng.uniform(*self._config.pause)
             if now > until + self._config.patience:
-                self._driver.kill()
-                self._driver.wait()
                 raise TimeoutError(f"a search did not end: {self._printed()}")
             time.sleep(0.1)
         return status
@@ -264,6 +266,8 @@ def main():
     parser.add_argument("--max_trials", type=int, default=ChaosConfig.max_trials)
     args = parser.parse_args()
     config = ChaosConfig(max_trials=args.max_trials)
+    # Also then nothing stays mounted or running.
+    signal.signal(signal.SIGTERM, signal.default_int_handler)
     sys.exit(0 if disturb(config, args.minutes, args.seed) else 1)
 
 
