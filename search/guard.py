@@ -173,11 +173,15 @@ class Guard:
             return (os.stat(file.name).st_mtime_ns - modified) / 1e9
 
     def _write(self, holder: Holder | None) -> None:
-        self._file.truncate(0)
-        if holder is not None:
-            self._file.write(json.dumps(dataclasses.asdict(holder)) + "\n")
-        self._file.flush()
-        os.fsync(self._file.fileno())
+        try:
+            self._file.truncate(0)
+            if holder is not None:
+                self._file.write(json.dumps(dataclasses.asdict(holder)) + "\n")
+            self._file.flush()
+            os.fsync(self._file.fileno())
+        except OSError as error:
+            error.filename = self._file.name  # a full disk does not say which
+            raise
 
     def _beat_on(self) -> None:
         # The first soon: two that started on two machines at once find out by it.
