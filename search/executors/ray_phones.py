@@ -9,7 +9,7 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 import ray
-from ray.exceptions import RayError, RayTaskError
+from ray.exceptions import GetTimeoutError, RayError, RayTaskError
 
 from search import latency as latency_door
 from search.evaluators import Evaluation
@@ -23,6 +23,8 @@ from tflite_bench.shelf_config import Event
 
 PHONE = "phone"  # the kind of latency, and the resource that a host with phones carries
 _LISTEN_SECONDS = 10.0
+# An actor's start, with the search's code to ship, and a look at the phones.
+_PATIENCE_SECONDS = 120.0
 
 
 @dataclasses.dataclass(frozen=True)
@@ -70,28 +72,48 @@ class RayPhones:
         self._away: set[PhoneNode] = set()
         self.at_once = sum(node.phones for node in nodes)
         self.settings, self.description = None, ""
-        for node in nodes:
-            actor = _PhoneHost.options(
-                resources={PHONE: node.phones, f"node:{node.address}": 0.001},
-                max_concurrency=node.phones + 2,  # besides those who time: who asks, who listens
-            ).remote(make, config, num_classes)
-            try:
-                settings, description = _asked(node, actor.about.remote())
-            except WorkerLost as error:
-                raise ValueError(f"ray_address: {error}") from error
-            if self.settings not in (None, settings):
-                raise ValueError(
-                    f"device: phones of a search must be of one model and timed alike: on host "
-                    f"{node.host} there is {description}, which is not {self.description}"
-                )
-            if self.settings is None:
-                self.settings, self.description = settings, description
-            threading.Thread(target=self._listen, args=(node, actor), daemon=True).start()
-            for _ in range(node.phones):
-                self._free.put((node, actor))
+        self._actors = []
+        try:
+            for node in nodes:
+                self._add(node, make, config, num_classes)
+        except BaseException:
+            self.close()
+            raise
         if len(nodes) > 1:
             s = "s" if len(nodes) > 2 else ""
             self.description += f" (and those of {len(nodes) - 1} more host{s})"
+
+    def close(self) -> None:
+        """Gives the phones back; they are, at the latest, when the search ends."""
+        for actor in self._actors:
+            ray.kill(actor)
+
+    def _add(
+        self,
+        node: PhoneNode,
+        make: Callable[..., Timer],
+        config: LatencyConfig,
+        num_classes: int,
+    ) -> None:
+        actor = _PhoneHost.options(
+            resources={PHONE: node.phones, f"node:{node.address}": 0.001},
+            max_concurrency=node.phones + 2,  # besides those who time: who asks, who listens
+        ).remote(make, config, num_classes)
+        self._actors.append(actor)
+        try:
+            settings, description = _asked(node, actor.about.remote(), _PATIENCE_SECONDS)
+        except WorkerLost as error:
+            raise ValueError(f"ray_address: {error}") from error
+        if self.settings not in (None, settings):
+            raise ValueError(
+                f"device: phones of a search must be of one model and timed alike: on host "
+                f"{node.host} there is {description}, which is not {self.description}"
+            )
+        if self.settings is None:
+            self.settings, self.description = settings, description
+        threading.Thread(target=self._listen, args=(node, actor), daemon=True).start()
+        for _ in range(node.phones):
+            self._free.put((node, actor))
 
     def time(self, tflite: bytes) -> Evaluation:
         """See Timer; waits while no host with phones is there."""
@@ -146,6 +168,8 @@ class RayPhones:
         while ray.is_initialized():
             try:
                 events = _asked(node, actor.events.options(max_task_retries=-1).remote())
+            except SystemExit:  # what Ray raises in its calls when it is shut down
+                return
             except Exception:  # whoever times there says it
                 time.sleep(_LISTEN_SECONDS)
                 continue
@@ -156,9 +180,14 @@ class RayPhones:
         self._journal.on_event(Event(kind, "", message, time.time()))
 
 
-def _asked(node: PhoneNode, answer: ray.ObjectRef):
+def _asked(node: PhoneNode, answer: ray.ObjectRef, timeout: float | None = None):
     try:
-        return ray.get(answer)
+        return ray.get(answer, timeout=timeout)
+    except GetTimeoutError as error:
+        raise WorkerLost(
+            f"host {node.host} does not look at its phones within {timeout:g} s: maybe another "
+            "search has them"
+        ) from error
     except RayTaskError as error:
         cause = error.cause
         if isinstance(cause, DeviceError):
