@@ -214,11 +214,11 @@ class Search:
 
     def _sample(self) -> None:
         """Samples whole batches, until there are enough for all workers to have work."""
-        size = self._config.batch_size
-        enough = size
-        if self._config.update == "async":
-            enough += self._measuring.num_workers
-        while len(self._samples) < enough:
+        size, asynchronous = self._config.batch_size, self._config.update == "async"
+        enough = size + (self._measuring.num_workers if asynchronous else 0)
+        # What is recorded and not among the checkpoint's samples was sampled right after it, maybe
+        # for more workers than there are now.
+        while len(self._samples) < enough or (asynchronous and self._recorded):
             # Always a whole batch, so that a search of which max_trials is raised goes on as if it
             # had been so from the start; what lies over max_trials is not measured yet.
             batch = self._algorithm.sample(size)

@@ -1,9 +1,11 @@
 import dataclasses
 import functools
+import itertools
 import os
 import signal
 import subprocess
 import sys
+import threading
 import time
 from concurrent.futures import Future
 from pathlib import Path
@@ -21,7 +23,9 @@ from planted_evaluators import (
 from search.evaluators import Evaluation, Evaluator
 from search.executors.config import ExecutorConfig
 from search.executors.dispatch import DispatchedMeasuring
+from search.executors.measuring import Workload
 from search.executors.open import open_executor
+from search.executors.pool import WorkerPool
 from search.executors.processes import Processes
 from search.executors.tasks import Outcome, Task, WorkerLost, WorkersFailed
 from search.loop import SearchConfig, run_search
@@ -299,6 +303,84 @@ def test_a_network_is_trained_as_soon_as_it_is_timed_while_the_next_is_timed():
     assert lost.latency_ms == 10.0 and lost.accuracy is None
 
 
+def test_the_losses_of_a_timer_do_not_count_against_the_training():
+    executor, network = ByHand(), ("a=0",)
+    evaluator = Evaluator(PlantedAccuracy(), PlantedLatency(), REWARD)
+    measuring = DispatchedMeasuring(evaluator, lambda network: None, executor, max_retries=1)
+    measuring.submit([network])
+    for kind in ("latency", "accuracy"):
+        executor.finish(kind, network, WorkerLost(f"no {kind}"))
+        measuring._take(*measuring._done.get())
+        executor.finish(kind, network, 0.8)
+        measuring._take(*measuring._done.get())
+    [done] = measuring.finished()
+    assert (done.status, done.accuracy) == (COMPLETED, 0.8)
+    assert done.records["lost_workers"] == ["no latency", "no accuracy"]
+
+
+def test_what_was_finished_before_a_failure_of_the_surroundings_is_kept():
+    executor, first, second = ByHand(), ("a=0",), ("b=0",)
+    evaluator = Evaluator(PlantedAccuracy(), latency_of, REWARD)
+    measuring = DispatchedMeasuring(evaluator, lambda network: None, executor, max_retries=1)
+    measuring.submit([first, second])
+    for network in (first, second):
+        executor.finish("latency", network, 20.0)
+        measuring._take(*measuring._done.get())
+    executor.finish("accuracy", first, 0.8)
+    executor.finish("accuracy", second, OSError("no space left on device"))
+    [kept] = measuring.finished()
+    assert (kept.network, kept.accuracy) == (first, 0.8)
+    with pytest.raises(OSError, match="no space left"):
+        measuring.finished()
+
+
+class Pretended:
+    """A Worker whose life a test tells."""
+
+    name, alive = "pretended", True
+
+    def run(self, task, timeout):
+        return Outcome(1.0, 0.0)
+
+    def close(self):
+        pass
+
+
+def test_workers_that_die_together_while_they_start_do_not_end_the_search():
+    together, starts = threading.Barrier(4), itertools.count()
+
+    def make():
+        first = next(starts) < 4  # a host with four of them is lost
+        together.wait(timeout=60)
+        if first:
+            raise WorkerLost("the host burnt")
+        return Pretended()
+
+    pool = WorkerPool({"accuracy": [make] * 4})
+    assert pool.submit(Task("accuracy", ("a=0",))).result(timeout=60).value == 1.0
+    pool.close()
+
+
+def test_what_waits_when_a_pool_is_closed_is_not_begun():
+    class Slow(Pretended):
+        def run(self, task, timeout):
+            begun.append(task.network)
+            may_end.wait(timeout=60)
+            return super().run(task, timeout)
+
+    begun, may_end = [], threading.Event()
+    pool = WorkerPool({"latency": [Slow]})
+    first, second = (pool.submit(Task("latency", (name,))) for name in ("a=0", "b=0"))
+    closing = threading.Thread(target=pool.close)
+    closing.start()
+    while not pool._closed:
+        time.sleep(0.01)
+    may_end.set()
+    closing.join()
+    assert isinstance(second.exception(timeout=60), WorkerLost)
+    assert begun in ([], [("a=0",)]) and first.done()
+
+
 def test_async_updates_learn_from_what_is_measured_first(tmp_path):
     order = []
 
@@ -367,6 +449,64 @@ def test_an_async_search_stopped_anywhere_goes_on_with_every_trial_once(tmp_path
     assert len(set(measured)) == len(measured)
     again = search(PlantedAccuracy(seconds=0.05), **fields)
     assert rows(again) == rows(result)
+
+
+class LastFirst:
+    """Measures here, as so many workers would that begin with what was handed in last."""
+
+    def __init__(self, evaluator, on_start, num_workers):
+        self.evaluator, self.num_workers, self.waiting = evaluator, num_workers, []
+
+    def submit(self, networks):
+        self.waiting += networks
+
+    def finished(self):
+        return [self.evaluator.measure(self.waiting.pop())]
+
+    def workload(self):
+        return Workload(self.num_workers)
+
+
+def test_an_async_search_goes_on_with_fewer_workers(tmp_path):
+    class Stop:
+        heard = 0
+
+        def on_start(self, number, network):
+            pass
+
+        def on_update(self, update, metrics):
+            pass
+
+        def on_trial(self, trial):
+            self.heard += 1
+            if self.heard == 68:
+                raise KeyboardInterrupt
+
+    space = SearchSpace([Decision(name, (0, 1, 2)) for name in "abcdef"], name="toy")
+    config = SearchConfig(
+        REWARD, max_trials=150, batch_size=5, algorithm="evolution", update="async"
+    )
+
+    def run(num_workers, observers=()):
+        measuring = functools.partial(LastFirst, num_workers=num_workers)
+        return run_search(
+            space,
+            accuracy_of,
+            latency_of,
+            config,
+            workdir=tmp_path,
+            observers=observers,
+            measuring=measuring,
+        )
+
+    with pytest.raises(KeyboardInterrupt):
+        run(40, [Stop()])
+    before = TrialStore(tmp_path / "search.sqlite", read_only=True).trials()
+    result = run(2)
+    assert [t.trial for t in result.trials] == list(range(150))
+    assert {t.trial: t.network for t in result.trials}.items() >= {
+        t.trial: t.network for t in before
+    }.items()
 
 
 @pytest.mark.parametrize(

@@ -61,7 +61,8 @@ class DispatchedMeasuring:
         self._executor, self._max_retries = executor, max_retries
         self._done: queue.SimpleQueue[tuple[Candidate, Task, Future]] = queue.SimpleQueue()
         self._ready: list[Candidate] = []
-        self._attempts: dict[Network, list[str]] = collections.defaultdict(list)
+        self._lost: dict[Task, list[str]] = collections.defaultdict(list)  # why, each time
+        self._failure: Exception | None = None
         self._retries = 0
 
     @property
@@ -85,8 +86,10 @@ class DispatchedMeasuring:
     def finished(self) -> list[Measured]:
         """See Measuring."""
         while not self._ready:
+            if self._failure is not None:  # only now: what was finished before it is kept
+                raise self._failure
             self._take(*self._done.get())
-        while not self._done.empty():
+        while not self._done.empty() and self._failure is None:
             self._take(*self._done.get())
         ready, self._ready = self._ready, []
         return [self._evaluator.rewarded(self._measured(candidate)) for candidate in ready]
@@ -111,19 +114,21 @@ class DispatchedMeasuring:
     def _take(self, candidate: Candidate, task: Task, future: Future) -> None:
         try:
             outcome = future.result()
-        except WorkerLost as error:
-            attempts = self._attempts[task.network]
-            attempts.append(str(error))
-            if len(attempts) <= self._max_retries:
-                self._retries += 1
-                self._run(candidate, task.kind)
-                return
-            times = "once" if len(attempts) == 1 else f"{len(attempts)} times"
-            candidate.take(task.kind, Infeasible(f"{task.kind} failed {times}: {error}"), 0.0)
-        else:
             candidate.take(task.kind, outcome.value, outcome.seconds)
             if task.kind in candidate.records:
                 candidate.records[task.kind]["worker"] = outcome.worker
+        except WorkerLost as error:
+            lost = self._lost[task]
+            lost.append(str(error))
+            if len(lost) <= self._max_retries:
+                self._retries += 1
+                self._run(candidate, task.kind)
+                return
+            times = "once" if len(lost) == 1 else f"{len(lost)} times"
+            candidate.take(task.kind, Infeasible(f"{task.kind} failed {times}: {error}"), 0.0)
+        except Exception as error:
+            self._failure = error
+            return
         self._go_on(candidate, after=task.kind)
 
     def _go_on(self, candidate: Candidate, after: str) -> None:
@@ -133,9 +138,9 @@ class DispatchedMeasuring:
             self._ready.append(candidate)
 
     def _measured(self, candidate: Candidate) -> Measured:
-        attempts = self._attempts.pop(candidate.network, [])
         measured = candidate.measured()
-        if attempts:
-            records = measured.records | {"lost_workers": attempts}
+        tasks = (Task(kind, candidate.network) for kind in ("latency", "accuracy"))
+        if lost := [why for task in tasks for why in self._lost.pop(task, ())]:
+            records = measured.records | {"lost_workers": lost}
             measured = dataclasses.replace(measured, records=records)
         return measured

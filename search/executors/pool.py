@@ -9,7 +9,8 @@ from concurrent.futures import Future
 
 from search.executors.tasks import Task, Worker, WorkerLost, WorkersFailed
 
-# So many workers in a row that do not even start mean that none will.
+# So many in a row that do not even start mean that none will. Counted for each place: those that
+# start side by side may all die of one cause, such as a host that is lost.
 _MAX_FAILED_STARTS = 3
 _PATIENCE_SECONDS = 5
 
@@ -33,7 +34,7 @@ class WorkerPool:
         self._lanes = {kind: _Lane(len(of_kind)) for kind, of_kind in makers.items()}
         self._lock = threading.Lock()
         self._workers: dict[threading.Thread, Worker] = {}
-        self._failed_starts, self._failure = 0, None
+        self._failure: BaseException | None = None
         self._closed = self._started_all = False
         self._threads = [
             threading.Thread(target=self._serve, args=(kind, make), name=f"{kind}-{i}", daemon=True)
@@ -90,7 +91,7 @@ class WorkerPool:
             with self._lock:
                 self._lanes[kind].begin()
             try:
-                if worker is None:
+                if worker is None or self._closed:
                     raise self._failure or WorkerLost("the worker did not start")
                 outcome = worker.run(task, self._timeout)
             except BaseException as error:
@@ -112,22 +113,18 @@ class WorkerPool:
 
     def _started(self, make: MakeWorker) -> Worker | None:
         """A worker that is ready; None where that cannot be."""
+        failed = 0
         while not self._closed and self._failure is None:
             try:
                 worker = make()
             except WorkerLost as error:
-                with self._lock:
-                    self._failed_starts += 1
-                    given_up = self._failed_starts >= _MAX_FAILED_STARTS
-                if given_up:
-                    self._fail(
-                        WorkersFailed(f"{self._failed_starts} workers in a row died: {error}")
-                    )
+                failed += 1
+                if failed >= _MAX_FAILED_STARTS:
+                    self._fail(WorkersFailed(f"{failed} workers in a row died: {error}"))
             except BaseException as error:
                 self._fail(error)
             else:
                 with self._lock:
-                    self._failed_starts = 0
                     if not self._closed:
                         self._workers[threading.current_thread()] = worker
                         return worker
