@@ -49,6 +49,7 @@ class Recorder:
         if new and self._started is not None:
             pace = {"trials": new, "seconds": start - self._started}
             self._workdir.store.save_settings({"pace": pace})
+        self._trials.sort(key=lambda trial: trial.trial)  # workers finish in any order
         write_tables(self._workdir.path, self._trials, self._context)
         now = time.monotonic()
         self._not_before = now + (now - start) / _SHARE_OF_TIME

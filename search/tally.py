@@ -31,6 +31,11 @@ class Tally:
         self.reused += trial.reused_from is not None
         if trial.status != COMPLETED:
             self.infeasible += 1
-        elif self.best is None or trial.reward > self.best.reward:
+        elif self.best is None or _rank(trial) > _rank(self.best):
             self.best = trial
         return True
+
+
+def _rank(trial: Trial) -> tuple[float, int]:
+    # Workers finish in any order, so the earlier of equals may come later.
+    return trial.reward, -trial.trial

@@ -30,6 +30,17 @@ def test_the_pace_is_that_of_the_new_trials_since_the_first_of_them_began(tmp_pa
     assert len((tmp_path / "trials.csv").read_text().splitlines()) == 1 + 3
 
 
+def test_tables_are_in_the_order_of_sampling_whoever_finished_first(tmp_path):
+    with Workdir(tmp_path) as workdir:
+        recording = Recorder(workdir, {})
+        recording.on_start(0, ("r0",))
+        for number in (2, 0, 1):
+            recording.on_trial(trial(number))
+        recording.write()
+    lines = (tmp_path / "trials.csv").read_text().splitlines()
+    assert [line.split(",")[0] for line in lines] == ["trial", "0", "1", "2"]
+
+
 def test_a_folder_that_is_anothers_now_is_left_alone(tmp_path):
     with Workdir(tmp_path) as workdir:
         recording = Recorder(workdir, {})
