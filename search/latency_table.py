@@ -96,15 +96,17 @@ def main(command: str) -> None:
     try:
         (_build if command == "build" else _check)(space, subject, path)
     except KeyboardInterrupt:
-        if command == "build":
-            print(f"\nStopped; {path} keeps what is timed, the same command goes on.")
+        print(f"\nStopped{_kept(command, path)}", file=sys.stderr)
         raise
     except DeviceError as error:
-        kept = command == "build" and path.exists()
-        more = f"; {path} keeps what is timed, the same command goes on" if kept else ""
-        raise SurroundingsError(f"{error}{more}") from error
+        raise SurroundingsError(f"{error}{_kept(command, path)}") from error
     except OSError as error:
         raise SurroundingsError(f"{path} cannot be written: {error}") from error
+
+
+def _kept(command: str, path: Path) -> str:
+    kept = command == "build" and path.exists()
+    return f"; {path} keeps what is timed, the same command goes on" if kept else ""
 
 
 def _build(space, subject: Subject, path: Path) -> None:

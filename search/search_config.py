@@ -21,6 +21,8 @@ class SearchConfig:
       batch_size: samples per update of the controller.
       seed: of everything random in the algorithm.
       algorithm: a key of `search.learning.algorithms.ALGORITHMS`.
+      update: 'batch' learns from whole batches in the order of sampling, so that it does not matter
+        who measures; 'async' from any batch_size trials that are finished, so that no worker waits.
       max_latency_ms: slower networks are infeasible and are not trained; None for no limit.
       controller: of algorithm 'ppo'; 'reinforce' takes units and uniform_mixture from it.
       ppo: of algorithm 'ppo'; 'reinforce' takes learning_rate and baseline_decay from it.

@@ -175,7 +175,8 @@ class TrialStore:
 
     def close(self) -> None:
         """Closes the file; the store is not used after it."""
-        self._db.close()
+        with self._lock:  # a thread that looks for phones may be writing
+            self._db.close()
 
     def append(self, trials: Iterable[Trial]) -> None:
         """Commits trials, all or none.
