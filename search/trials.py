@@ -169,9 +169,8 @@ class TrialStore:
             raise ValueError(
                 f"{self.path} has schema version {version}, this program reads {SCHEMA_VERSION}"
             )
-        self._first_of = {}
-        for trial in self.trials():
-            self._first_of.setdefault(trial.network, trial)
+        self._measured_by: dict[tuple[str, ...], Trial] = {}
+        self._know(self.trials())
 
     def close(self) -> None:
         """Closes the file; the store is not used after it."""
@@ -195,12 +194,17 @@ class TrialStore:
             for trial in trials
         ]
         self._insert("INSERT", "trials", rows)
+        self._know(trials)
+
+    def _know(self, trials: Iterable[Trial]) -> None:
+        # Not the first by number: a repeat may have a lower one than whom it repeats.
         for trial in trials:
-            self._first_of.setdefault(trial.network, trial)
+            if trial.reused_from is None:
+                self._measured_by.setdefault(trial.network, trial)
 
     def find(self, network: tuple[str, ...]) -> Trial | None:
-        """The first trial of a network, None where there is none."""
-        return self._first_of.get(network)
+        """The trial that measured a network, None where none did."""
+        return self._measured_by.get(network)
 
     def trials(self, first: int = 0) -> list[Trial]:
         """All trials from number `first` on, in order."""

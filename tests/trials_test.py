@@ -1,3 +1,4 @@
+import dataclasses
 import sqlite3
 
 import pytest
@@ -62,6 +63,15 @@ def test_find_gives_the_first_trial_of_a_network_also_after_reopening(tmp_path):
         assert reader.find(("x",)).trial == 0
         assert reader.find(("y",)).trial == 1
         assert reader.find(("z",)) is None
+
+
+def test_find_gives_the_trial_that_measured_rather_than_a_repeat_of_a_lower_number(tmp_path):
+    store = TrialStore(tmp_path / "search.sqlite")
+    # An async search without its checkpoint fills the gaps that it finds.
+    store.append([make_trial(7, ("x",))])
+    store.append([dataclasses.replace(make_trial(5, ("x",)), reused_from=7)])
+    for reader in (store, TrialStore(tmp_path / "search.sqlite", read_only=True)):
+        assert reader.find(("x",)).trial == 7
 
 
 def test_a_reader_sees_committed_trials_while_the_writer_is_open(tmp_path):
