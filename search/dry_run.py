@@ -2,7 +2,6 @@
 
 import contextlib
 import dataclasses
-import os
 import socket
 import time
 from collections.abc import Sequence
@@ -11,7 +10,7 @@ from pathlib import Path
 import numpy as np
 
 from search.evaluators import Infeasible
-from search.executors.config import ExecutorConfig
+from search.executors.config import ExecutorConfig, usable_cores
 from search.head import print_head
 from search.loop import Search, search_settings
 from search.parts import Parts
@@ -130,7 +129,7 @@ def _brief(seconds: float) -> str:
 
 
 def _workers(config: ExecutorConfig, num_workers: int, trains: bool) -> str:
-    cores = len(os.sched_getaffinity(0))
+    cores = usable_cores()
     host = f"{socket.gethostname()}, {counted(cores, 'core')}"
     threads = counted(config.threads, "thread") if config.threads and trains else "all cores"
     if config.kind == "inline":
@@ -148,7 +147,7 @@ def _workers(config: ExecutorConfig, num_workers: int, trains: bool) -> str:
 
 def _side_by_side(config: ExecutorConfig, num_workers: int) -> float:
     """How many workers get on as fast as one alone."""
-    cores = len(os.sched_getaffinity(0))
+    cores = usable_cores()
     if config.kind != "processes" or config.gpus:
         return num_workers
     return min(num_workers, max(cores / (config.threads or cores), 1))

@@ -17,6 +17,8 @@ import sqlite3
 import sys
 from collections.abc import Iterator
 
+from absl import flags
+
 from mnasnet.data.image_dataset import DataError
 from mnasnet.latency_estimate import UnknownOperation
 from search import search_flags
@@ -42,6 +44,10 @@ from search.workdir import SettingsMismatch, Workdir, check_settings
 from tflite_bench import command_line
 from tflite_bench.command_line import SurroundingsError, UsageError, usage_errors
 
+_DRY_RUN = flags.DEFINE_bool(
+    "dry_run", False, "say what the flags would do and how long it would take, and do nothing"
+)
+
 
 def main() -> None:
     """Runs or goes on with the search in --workdir."""
@@ -51,7 +57,7 @@ def main() -> None:
         signal.signal(number, signal.default_int_handler)
     with contextlib.ExitStack() as opened:
         with usage_errors():
-            if not search_flags.WORKDIR.value and not executor_flags.DRY_RUN.value:
+            if not search_flags.WORKDIR.value and not _DRY_RUN.value:
                 raise ValueError(
                     "--workdir is missing: name a folder for the search, --workdir=DIR"
                 )
@@ -62,7 +68,7 @@ def main() -> None:
             sweep_config, reference = sweep_flags.sweep_config(), sweep_flags.reference_point()
             executor = opened.enter_context(_opened(executor_config, parts_config))
             parts = Parts(parts_config, executor.make_timer)
-            if executor_flags.DRY_RUN.value:
+            if _DRY_RUN.value:
                 dry_run(
                     parts,
                     executor_config,

@@ -1,10 +1,18 @@
 """How many measure, and where: every choice of it."""
 
 import dataclasses
+import os
 
 KINDS = ("inline", "processes", "ray")
 # Seconds. A start, with TensorFlow and the data to load, may take longer than a training.
 _SLOW_START = 120.0
+
+
+def usable_cores() -> int:
+    """How many processor cores of this machine this process may use."""
+    if hasattr(os, "sched_getaffinity"):  # Linux
+        return len(os.sched_getaffinity(0))
+    return os.cpu_count() or 1
 
 
 @dataclasses.dataclass(frozen=True)

@@ -46,9 +46,6 @@ _MAX_RETRIES = flags.DEFINE_integer(
 _RAY_ADDRESS = flags.DEFINE_string(
     "ray_address", None, "of a Ray cluster, HOST:PORT or auto; by default one on this machine"
 )
-DRY_RUN = flags.DEFINE_bool(
-    "dry_run", False, "say what the flags would do and how long it would take, and do nothing"
-)
 
 
 def executor_config() -> ExecutorConfig:

@@ -21,7 +21,7 @@ import time
 from collections.abc import Mapping
 from multiprocessing import connection
 
-from search.executors.config import ExecutorConfig
+from search.executors.config import ExecutorConfig, usable_cores
 from search.executors.pool import MakeWorker
 from search.executors.pooled import PooledExecutor
 from search.executors.tasks import MakeEvaluator, Outcome, Task, WorkerLost, run_task
@@ -47,7 +47,7 @@ class Processes(PooledExecutor):
         self._gpus, self._each = visible_gpus() if config.gpus else [], int(config.gpus)
         self.num_workers = config.num_workers
         if self.num_workers is None:
-            cores = len(os.sched_getaffinity(0)) // max(config.threads, 1)
+            cores = usable_cores() // max(config.threads, 1)
             self.num_workers = max(1, len(self._gpus) // self._each if self._each else cores)
         needed = self.num_workers * self._each
         if needed > len(self._gpus):
