@@ -1,4 +1,4 @@
-"""Phones on hosts of a Ray cluster, by a scripted clock; ray_phones_lab_test has real daemons."""
+"""Phones on hosts of a Ray cluster, by a scripted clock."""
 
 import dataclasses
 import os

@@ -1,9 +1,12 @@
 """Searches on a Ray cluster: nodes of this machine, started for the tests."""
 
+import contextlib
+import http.server
 import os
 import signal
 import threading
 import time
+import types
 from pathlib import Path
 
 import pytest
@@ -17,10 +20,12 @@ from search.trials import COMPLETED, INFEASIBLE
 ray = pytest.importorskip("ray", reason="Ray is not installed: pip install -e '.[ray]'")
 
 
-@pytest.fixture(autouse=True)
-def tests_can_be_imported(monkeypatch):
+@pytest.fixture(autouse=True, scope="module")
+def tests_can_be_imported():
     # The evaluators of these tests are no part of what is shipped.
-    monkeypatch.setenv("PYTHONPATH", str(Path(__file__).parent))
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("PYTHONPATH", str(Path(__file__).parent))
+        yield
 
 
 class Deeds:
@@ -78,8 +83,8 @@ def test_a_network_that_kills_its_ray_worker_or_hangs_is_infeasible():
     assert planted and planted[0].measured.reason.endswith("took longer than 1 s")
 
 
-@pytest.fixture
-def cluster():
+@contextlib.contextmanager
+def three_nodes():
     """A cluster of three nodes, each a raylet of its own on the loopback device."""
     from ray.cluster_utils import Cluster
 
@@ -88,9 +93,25 @@ def cluster():
     )
     for _ in range(2):
         cluster.add_node(num_cpus=1)
-    yield cluster
-    ray.shutdown()
-    cluster.shutdown()
+    cluster.wait_for_nodes()
+    try:
+        yield cluster
+    finally:
+        ray.shutdown()
+        cluster.shutdown()
+
+
+@pytest.fixture
+def cluster():
+    with three_nodes() as cluster:
+        yield cluster
+
+
+@pytest.fixture(scope="module")
+def lasting_cluster():
+    """For tests that leave it as it is."""
+    with three_nodes() as cluster:
+        yield cluster
 
 
 def test_a_node_that_is_lost_costs_no_trial(cluster):
@@ -119,8 +140,8 @@ def ray_nodes(cluster):
     return ray.nodes()
 
 
-def test_what_a_cluster_does_not_have_is_told_before_any_trial(cluster):
-    cluster.wait_for_nodes()
+def test_what_a_cluster_does_not_have_is_told_before_any_trial(lasting_cluster):
+    cluster = lasting_cluster
 
     def refused(**fields):
         with (
@@ -150,14 +171,48 @@ def test_an_address_without_ray_is_refused_in_one_line():
         pass
 
 
-def test_a_host_of_another_version_is_named(cluster, monkeypatch):
+def test_an_address_where_something_else_answers_is_refused_in_one_line():
+    server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), http.server.SimpleHTTPRequestHandler)
+    threading.Thread(target=server.serve_forever, daemon=True).start()
+    address = f"127.0.0.1:{server.server_port}"
+    with (
+        pytest.raises(ValueError, match=f"^ray_address: no cluster at {address}: nothing there "),
+        open_executor(ExecutorConfig("ray", ray_address=address)),
+    ):
+        pass
+    server.shutdown()
+    server.server_close()
+
+
+def test_that_no_host_has_room_for_a_worker_is_told_once_and_that_one_has_again():
+    from search.executors.ray_watch import Watch
+
+    lane, told = types.SimpleNamespace(running=0, waiting=3), []
+    nodes = [{"Alive": False, "Resources": {"CPU": 8}}, {"Alive": True, "Resources": {"CPU": 1}}]
+    watch = Watch(
+        lambda: lane, {"CPU": 2}, patience=0.0, look=0.01, tell=told.append, nodes=lambda: nodes
+    )
+    deadline = time.monotonic() + 10
+    while not told and time.monotonic() < deadline:
+        time.sleep(0.01)
+    time.sleep(0.1)
+    lane.running = 1
+    while len(told) < 2 and time.monotonic() < deadline:
+        time.sleep(0.01)
+    watch.stop()
+    assert told == [
+        "no host of the cluster has room for a worker (CPU=2): 3 networks wait until one joins it",
+        "going on: the cluster has room for a worker again",
+    ]
+
+
+def test_a_host_of_another_version_is_named(lasting_cluster, monkeypatch):
     from search.executors import ray_cluster
 
-    cluster.wait_for_nodes()
     # Here, not there.
     monkeypatch.setattr(ray_cluster.platform, "python_version", lambda: "3.9.1")
     with (
         pytest.raises(ValueError, match=r"^ray_address: host \S+ has Python \S+, this .* 3\.9\.1$"),
-        open_executor(ExecutorConfig("ray", ray_address=cluster.address)),
+        open_executor(ExecutorConfig("ray", ray_address=lasting_cluster.address)),
     ):
         pass
