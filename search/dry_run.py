@@ -9,7 +9,7 @@ from pathlib import Path
 
 import numpy as np
 
-from search.evaluators import Infeasible
+from search.evaluators import Evaluator, Infeasible
 from search.executors.config import ExecutorConfig, usable_cores
 from search.head import print_head
 from search.loop import Search, search_settings
@@ -205,7 +205,7 @@ def _cost_of(trials: Sequence[Trial]) -> Cost | None:
 
 def _measure(parts: Parts, timed: bool) -> Cost:
     """What a random network of the space costs now."""
-    if timed and hasattr(parts.accuracy, "evaluate_all") and hasattr(parts.clock, "measure_all"):
+    if timed and Evaluator(parts.accuracy, parts.clock, parts.config.reward).in_batches:
         return _search_a_little(parts)
     [tokens] = parts.space.sample_uniform(np.random.default_rng(parts.config.seed), 1)
     network = parts.space.decode(tokens)

@@ -168,7 +168,7 @@ class Evaluator:
         self._count = count
 
     @property
-    def at_once(self) -> bool:
+    def in_batches(self) -> bool:
         """Whether a batch of networks is measured as quickly as one."""
         return hasattr(self.accuracy, "evaluate_all") and hasattr(self.latency, "measure_all")
 

@@ -112,7 +112,7 @@ def test_a_batch_is_measured_at_once_and_only_what_is_feasible_goes_on_to_accura
     accuracy = Table({fast: Evaluation(0.8, {"kind": "table"})})
     latency = Table({fast: Evaluation(100.0), slow: Evaluation(300.0), broken: Infeasible("no op")})
     evaluator = Evaluator(accuracy, latency, REWARD, max_latency_ms=200.0)
-    assert evaluator.at_once
+    assert evaluator.in_batches
     measured = evaluator.measure_all([broken, fast, slow])
     assert latency.asked == [[broken, fast, slow]]
     assert accuracy.asked == [[fast]]
@@ -121,4 +121,4 @@ def test_a_batch_is_measured_at_once_and_only_what_is_feasible_goes_on_to_accura
 
 
 def test_an_evaluator_that_takes_them_one_by_one_makes_a_batch_slow():
-    assert not Evaluator(lambda n: 0.8, Table({}), REWARD).at_once
+    assert not Evaluator(lambda n: 0.8, Table({}), REWARD).in_batches

@@ -104,12 +104,12 @@ def test_a_network_that_kills_its_worker_is_infeasible_and_harms_no_other():
 
 
 def test_a_network_that_hangs_is_infeasible_and_its_worker_ended():
-    result = search(PlantedAccuracy("a=2", "hang"), max_retries=0, trial_timeout=0.3, max_trials=10)
+    result = search(PlantedAccuracy("a=2", "hang"), max_retries=0, trial_timeout=3.0, max_trials=10)
     planted = [t for t in result.trials if t.network[0] == "a=2"]
     assert planted
     for trial in planted:
         assert trial.measured.reason.startswith("accuracy failed once: ")
-        assert trial.measured.reason.endswith("took longer than 0.3 s")
+        assert trial.measured.reason.endswith("took longer than 3 s")
     assert all(t.status == COMPLETED for t in result.trials if t.network[0] != "a=2")
 
 

@@ -84,7 +84,7 @@ class InlineMeasuring:
 
     def finished(self) -> list[Measured]:
         """See Measuring."""
-        count = len(self._waiting) if self._evaluator.at_once else 1
+        count = len(self._waiting) if self._evaluator.in_batches else 1
         networks = [self._waiting.popleft() for _ in range(count)]
         for network in networks:
             self._on_start(network)
