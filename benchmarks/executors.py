@@ -2,7 +2,7 @@
 
 The search of flags/quickstart.flags, with latency by estimate so that no clock is disturbed, one
 processor thread each, inline and on each executor in turn, several times over. Trials are counted
-from the second update on: the start of workers and of the controller is apart. It wants two idle
+from the first update on: the start of workers and of the controller is apart. It wants two idle
 cores; the load beside is printed. All searches must find the same trials.
 """
 
@@ -17,7 +17,7 @@ import sys
 import time
 
 EXECUTORS = ("inline", "processes", "ray")
-_COUNTED_FROM = 2  # updates
+_COUNTED_FROM = 1  # updates
 
 
 class _Pace:

@@ -160,7 +160,7 @@ def measure(setting: Setting) -> Cost:
                 workdir=workdir,
                 count=count_of,
                 observers=(recorder, Scalars(Path(folder) / "tensorboard"), progress, meter),
-                measuring=functools.partial(DispatchedMeasuring, executor=executor, max_retries=3),
+                measuring=functools.partial(DispatchedMeasuring, runner=executor, max_retries=3),
             )
         recorder.write()
         wall = time.monotonic() - started

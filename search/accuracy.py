@@ -6,7 +6,7 @@ from collections.abc import Callable
 from mnasnet.architectures import Architecture
 from mnasnet.data.image_dataset import ImageDataset
 from mnasnet.proxy_config import ProxyConfig
-from search.evaluators import Evaluation, Infeasible, Network
+from search.evaluators import Evaluation, HardwareError, Infeasible, Network
 
 
 class ProxyAccuracy:
@@ -54,6 +54,12 @@ class ProxyAccuracy:
             raise Infeasible(str(error)) from error
         except tf.errors.ResourceExhaustedError as error:
             raise Infeasible(f"the network needs more memory than there is: {error}") from error
+        except (
+            tf.errors.InternalError,
+            tf.errors.UnknownError,
+            tf.errors.UnavailableError,
+        ) as error:
+            raise HardwareError(" ".join(str(error).split())) from error
         record = {"kind": "proxy", **dataclasses.asdict(result)}
         return Evaluation(record.pop("top1"), record)
 

@@ -25,6 +25,10 @@ class Infeasible(Exception):
     """
 
 
+class HardwareError(OSError):
+    """The processor or accelerator under an evaluator failed, whatever the network."""
+
+
 @dataclasses.dataclass(frozen=True)
 class Evaluation:
     """A measurement: the value, and how it came about (JSON-able, kept with the trial)."""

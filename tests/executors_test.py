@@ -27,7 +27,7 @@ from search.executors.measuring import Workload
 from search.executors.open import open_executor
 from search.executors.pool import WorkerPool
 from search.executors.processes import Processes
-from search.executors.tasks import Outcome, Task, WorkerLost, WorkersFailed
+from search.executors.tasks import HostLost, Outcome, Task, WorkerLost, WorkersFailed
 from search.loop import SearchConfig, run_search
 from search.reward import RewardConfig
 from search.search_space import Decision, SearchSpace
@@ -80,9 +80,10 @@ def alone(**fields):
 
 
 @pytest.mark.parametrize("num_workers", [1, 3])
-def test_processes_give_the_trials_of_a_search_without_them(num_workers):
+def test_processes_give_the_trials_of_a_search_without_them(num_workers, tmp_path):
     # Networks take up to 50 ms, each another time, so they finish in another order.
-    result = search(PlantedAccuracy(seconds=0.05), num_workers=num_workers)
+    accuracy = PlantedAccuracy(seconds=0.05, meet=str(tmp_path), processes=num_workers)
+    result = search(accuracy, num_workers=num_workers)
     assert rows(result) == rows(alone())
     workers = {t.measured.records["accuracy"]["process"] for t in result.trials}
     assert len(workers) == num_workers
@@ -111,6 +112,12 @@ def test_a_network_that_hangs_is_infeasible_and_its_worker_ended():
         assert trial.measured.reason.startswith("accuracy failed once: ")
         assert trial.measured.reason.endswith("took longer than 3 s")
     assert all(t.status == COMPLETED for t in result.trials if t.network[0] != "a=2")
+
+
+def test_a_worker_without_memory_is_replaced_and_the_network_tried_elsewhere():
+    result = search(PlantedAccuracy("a=1", "starve"), max_retries=1, max_trials=10)
+    [reason] = {t.measured.reason for t in result.trials if t.network[0] == "a=1"}
+    assert reason == "accuracy failed 2 times: MemoryError"
 
 
 def test_what_an_evaluator_refuses_is_not_tried_again():
@@ -184,9 +191,9 @@ def test_a_killed_worker_costs_a_retry_and_no_trial():
     assert killer.killed and killer.retries <= killer.killed
 
 
-def test_workers_get_gpus_of_their_own(monkeypatch):
+def test_workers_get_gpus_of_their_own(monkeypatch, tmp_path):
     monkeypatch.setenv("CUDA_VISIBLE_DEVICES", "4,5,6,7")
-    result = search(PlantedAccuracy(seconds=0.05), gpus=2)
+    result = search(PlantedAccuracy(meet=str(tmp_path), processes=2), gpus=2)
     assert {t.measured.records["accuracy"]["gpus"] for t in result.trials} == {"4,5", "6,7"}
     assert os.environ["CUDA_VISIBLE_DEVICES"] == "4,5,6,7"
     with pytest.raises(ValueError, match=r"3 workers need 6 GPUs: .* has 4"):
@@ -379,6 +386,22 @@ def test_what_waits_when_a_pool_is_closed_is_not_begun():
     closing.join()
     assert isinstance(second.exception(timeout=60), WorkerLost)
     assert begun in ([], [("a=0",)]) and first.done()
+
+
+def test_workers_that_went_with_their_hosts_do_not_count_against_a_network():
+    runner, network = ByHand(), ("a=0",)
+    evaluator = Evaluator(PlantedAccuracy(), PlantedLatency(), REWARD)
+    measuring = DispatchedMeasuring(evaluator, lambda network: None, runner, max_retries=0)
+    measuring.submit([network])
+    for _ in range(5):
+        runner.finish("latency", network, HostLost("host a was lost"))
+        measuring._take(*measuring._done.get())
+    runner.finish("latency", network, 20.0)
+    measuring._take(*measuring._done.get())
+    runner.finish("accuracy", network, WorkerLost("a worker was lost"))
+    [lost] = measuring.finished()
+    assert lost.reason == "accuracy failed once: a worker was lost"
+    assert lost.records["lost_workers"] == ["host a was lost"] * 5 + ["a worker was lost"]
 
 
 def test_async_updates_learn_from_what_is_measured_first(tmp_path):

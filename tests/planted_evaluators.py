@@ -5,6 +5,7 @@ A network is what the toy space of the tests makes: strings like 'a=0'.
 
 import dataclasses
 import os
+import pathlib
 import signal
 import time
 import zlib
@@ -26,21 +27,33 @@ class PlantedAccuracy:
 
     Attributes:
       planted: which networks.
-      deed: 'crash', 'hang', 'refuse', 'raise', 'grow', or '' for nothing.
+      deed: 'crash', 'hang', 'refuse', 'raise', 'starve', 'grow', or '' for nothing.
       seconds: that every network takes at most; how long each takes follows from its strings.
+      meet: a folder where so many processes wait for each other before their first network.
+      processes: so many.
     """
 
     planted: str = ""
     deed: str = ""
     seconds: float = 0.0
+    meet: str = ""
+    processes: int = 0
     settings: dict = dataclasses.field(default_factory=dict)
 
     def evaluate(self, network):
+        if self.meet:
+            self._meet()
         time.sleep(self.seconds * accuracy_of(network[::-1]))
         if network[0] == self.planted:
             getattr(self, f"_{self.deed}")()
         record = {"process": os.getpid(), "gpus": os.environ.get("CUDA_VISIBLE_DEVICES")}
         return Evaluation(accuracy_of(network), record)
+
+    def _meet(self):
+        folder, deadline = pathlib.Path(self.meet), time.monotonic() + 120
+        (folder / str(os.getpid())).touch()
+        while len(list(folder.iterdir())) < self.processes and time.monotonic() < deadline:
+            time.sleep(0.01)
 
     def _crash(self):
         os.kill(os.getpid(), signal.SIGKILL)
@@ -53,6 +66,9 @@ class PlantedAccuracy:
 
     def _raise(self):
         raise OSError("no space left on device")
+
+    def _starve(self):
+        raise MemoryError
 
     def _grow(self):
         self.held = [*getattr(self, "held", []), b"x" * 300_000_000]

@@ -39,7 +39,7 @@ def test_sleeping_workers_find_what_one_that_is_awake_finds():
             lambda network: 0.0,
             Latency(),
             CONFIG,
-            measuring=functools.partial(DispatchedMeasuring, executor=executor, max_retries=0),
+            measuring=functools.partial(DispatchedMeasuring, runner=executor, max_retries=0),
         )
     told = [
         [(t.trial, t.network, t.measured.accuracy, t.reward, t.reused_from) for t in result.trials]

@@ -9,7 +9,7 @@ from typing import Protocol
 
 from search.evaluators import Candidate, Evaluator, Infeasible
 from search.executors.measuring import Workload
-from search.executors.tasks import Task, WorkerLost
+from search.executors.tasks import HostLost, Task, WorkerLost
 from search.search_space import Network
 from search.trials import Measured
 
@@ -23,7 +23,7 @@ class Lane(Protocol):
     busy_share: float | None
 
 
-class Executor(Protocol):
+class TaskRunner(Protocol):
     """Runs tasks somewhere."""
 
     def submit(self, task: Task) -> Future:
@@ -37,7 +37,7 @@ class Executor(Protocol):
 
 
 class DispatchedMeasuring:
-    """Times networks and trains them on an executor; the two overlap.
+    """Times networks and trains them on workers; the two overlap.
 
     A network is timed first and trained at once when that is done, so while some train the next are
     timed. Latencies that are arithmetic are computed here.
@@ -45,30 +45,30 @@ class DispatchedMeasuring:
     Args:
       evaluator: says what becomes of measurements; does not measure but for arithmetic.
       on_start: is told of each network that is handed in.
-      executor: runs the tasks.
+      runner: of the tasks.
       max_retries: how often a measurement whose worker was lost is begun again before its network
-        is infeasible.
+        is infeasible; those that went with their hosts do not count.
     """
 
     def __init__(
         self,
         evaluator: Evaluator,
         on_start: Callable[[Network], None],
-        executor: Executor,
+        runner: TaskRunner,
         max_retries: int,
     ):
         self._evaluator, self._on_start = evaluator, on_start
-        self._executor, self._max_retries = executor, max_retries
+        self._runner, self._max_retries = runner, max_retries
         self._done: queue.SimpleQueue[tuple[Candidate, Task, Future]] = queue.SimpleQueue()
         self._ready: list[Candidate] = []
-        self._lost: dict[Task, list[str]] = collections.defaultdict(list)  # why, each time
+        self._lost: dict[Task, list[WorkerLost]] = collections.defaultdict(list)  # each time
         self._failure: Exception | None = None
         self._retries = 0
 
     @property
     def num_workers(self) -> int:
         """See Measuring."""
-        return self._executor.lane("accuracy").workers
+        return self._runner.lane("accuracy").workers
 
     def submit(self, networks: Sequence[Network]) -> None:
         """See Measuring."""
@@ -96,7 +96,7 @@ class DispatchedMeasuring:
 
     def workload(self) -> Workload:
         """See Measuring."""
-        training, timing = map(self._executor.lane, ("accuracy", "latency"))
+        training, timing = map(self._runner.lane, ("accuracy", "latency"))
         return Workload(
             workers=training.workers,
             training=training.running,
@@ -108,7 +108,7 @@ class DispatchedMeasuring:
 
     def _run(self, candidate: Candidate, kind: str) -> None:
         task = Task(kind, candidate.network)
-        future = self._executor.submit(task)
+        future = self._runner.submit(task)
         future.add_done_callback(lambda done: self._done.put((candidate, task, done)))
 
     def _take(self, candidate: Candidate, task: Task, future: Future) -> None:
@@ -118,9 +118,9 @@ class DispatchedMeasuring:
             if task.kind in candidate.records:
                 candidate.records[task.kind]["worker"] = outcome.worker
         except WorkerLost as error:
-            lost = self._lost[task]
-            lost.append(str(error))
-            if len(lost) <= self._max_retries:
+            self._lost[task].append(error)
+            lost = [one for one in self._lost[task] if not isinstance(one, HostLost)]
+            if isinstance(error, HostLost) or len(lost) <= self._max_retries:
                 self._retries += 1
                 self._run(candidate, task.kind)
                 return
@@ -140,7 +140,7 @@ class DispatchedMeasuring:
     def _measured(self, candidate: Candidate) -> Measured:
         measured = candidate.measured()
         tasks = (Task(kind, candidate.network) for kind in ("latency", "accuracy"))
-        if lost := [why for task in tasks for why in self._lost.pop(task, ())]:
+        if lost := [str(error) for task in tasks for error in self._lost.pop(task, ())]:
             records = measured.records | {"lost_workers": lost}
             measured = dataclasses.replace(measured, records=records)
         return measured

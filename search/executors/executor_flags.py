@@ -21,8 +21,9 @@ _NUM_WORKERS = flags.DEFINE_integer(
 _WORKER_THREADS = flags.DEFINE_integer(
     "worker_threads",
     None,
-    "processor threads of each that trains, 0 for all cores; by default 1, and 0 on a machine with "
-    "GPUs; the bits of a training depend on it, so searches are alike only where it is",
+    "processor threads of each that trains, 0 for all cores; by default 1, and 0 with "
+    "--worker_gpus or, inline, on a machine with GPUs; the bits of a "
+    "training depend on it, so searches are alike only where it is",
 )
 _WORKER_GPUS = flags.DEFINE_float("worker_gpus", ExecutorConfig.gpus, "GPUs of each worker")
 _WORKER_RESOURCES = flags.DEFINE_list(
@@ -52,7 +53,10 @@ def executor_config() -> ExecutorConfig:
     """Who measures; ValueError for a value out of range."""
     threads = _WORKER_THREADS.value
     if threads is None:
-        threads = 0 if os.path.exists("/dev/nvidiactl") else 1
+        on_gpu = _WORKER_GPUS.value or (
+            _EXECUTOR.value == "inline" and os.path.exists("/dev/nvidiactl")
+        )
+        threads = 0 if on_gpu else 1
     return ExecutorConfig(
         kind=_EXECUTOR.value,
         num_workers=_NUM_WORKERS.value,

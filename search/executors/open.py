@@ -4,12 +4,11 @@ import contextlib
 from collections.abc import Iterator
 from typing import Protocol
 
-from search import latency as latency_door
 from search.evaluators import LatencyEvaluator
 from search.executors.config import ExecutorConfig
 from search.executors.measuring import InlineMeasuring, MakeMeasuring
 from search.executors.tasks import MakeEvaluator
-from search.latency import LatencyConfig
+from search.latency import LatencyConfig, make_timer
 from search.timing.measured import Timer
 from search.timing.phone_journal import PhoneJournal
 
@@ -45,7 +44,7 @@ class OpenExecutor(Protocol):
 
 class _Inline:
     num_workers = 1
-    make_timer = staticmethod(latency_door.make_timer)
+    make_timer = staticmethod(make_timer)
 
     def measuring(self, make_accuracy, make_latency, latency):
         del make_accuracy, make_latency, latency  # the search has its own

@@ -3,7 +3,6 @@
 import abc
 import functools
 
-from search import latency as latency_door
 from search.evaluators import LatencyEvaluator
 from search.executors.config import ExecutorConfig
 from search.executors.dispatch import DispatchedMeasuring
@@ -11,7 +10,7 @@ from search.executors.here import WorkerHere
 from search.executors.measuring import MakeMeasuring
 from search.executors.pool import MakeWorker, WorkerPool
 from search.executors.tasks import MakeEvaluator
-from search.latency import LatencyConfig
+from search.latency import LatencyConfig, make_timer
 from search.timing.measured import Timer
 from search.timing.phone_journal import PhoneJournal
 
@@ -35,7 +34,7 @@ class PooledExecutor(abc.ABC):
         self, config: LatencyConfig, num_classes: int, journal: PhoneJournal
     ) -> Timer | None:
         """See OpenExecutor."""
-        return latency_door.make_timer(config, num_classes, journal)
+        return make_timer(config, num_classes, journal)
 
     def measuring(
         self,
@@ -54,7 +53,7 @@ class PooledExecutor(abc.ABC):
         makers = {"accuracy": self.trainers(make_accuracy), "latency": timers}
         self._pool = WorkerPool(makers, self.config.trial_timeout)
         return functools.partial(
-            DispatchedMeasuring, executor=self._pool, max_retries=self.config.max_retries
+            DispatchedMeasuring, runner=self._pool, max_retries=self.config.max_retries
         )
 
     def __enter__(self):

@@ -11,11 +11,10 @@ from typing import Any
 import ray
 from ray.exceptions import GetTimeoutError, RayError, RayTaskError
 
-from search import latency as latency_door
 from search.evaluators import Evaluation
-from search.executors.ray_worker import first_line
-from search.executors.tasks import WorkerLost
-from search.latency import LatencyConfig
+from search.executors.ray_worker import first_line, stays_alive
+from search.executors.tasks import HostLost, WorkerLost
+from search.latency import LatencyConfig, make_timer
 from search.timing.measured import Timer
 from search.timing.phone_journal import PhoneJournal
 from tflite_bench.device_errors import DeviceError
@@ -65,7 +64,7 @@ class RayPhones:
         config: LatencyConfig,
         num_classes: int,
         journal: PhoneJournal,
-        make: Callable[..., Timer] = latency_door.make_timer,
+        make: Callable[..., Timer] = make_timer,
     ):
         self._journal, self._lock = journal, threading.Lock()
         self._free: queue.SimpleQueue[tuple[PhoneNode, Any]] = queue.SimpleQueue()
@@ -118,11 +117,16 @@ class RayPhones:
     def time(self, tflite: bytes) -> Evaluation:
         """See Timer; waits while no host with phones is there."""
         node, actor = self._free.get()
+        while node in self._away:  # and nobody needs to find that out once more
+            self._wait_elsewhere(node, actor)
+            node, actor = self._free.get()
         try:
             evaluation, first_ms = _asked(node, actor.time.remote(tflite, self._journal.first_ms))
         except WorkerLost as error:
             self._tell_away(node, str(error))
-            threading.Thread(target=self._wait_for, args=(node, actor), daemon=True).start()
+            self._wait_elsewhere(node, actor)
+            if not stays_alive(node.address):
+                raise HostLost(str(error)) from error
             raise
         except BaseException:
             self._free.put((node, actor))
@@ -137,6 +141,9 @@ class RayPhones:
                 return
             self._away.add(node)
         self._tell("gone", f"{why}; waiting for it")
+
+    def _wait_elsewhere(self, node: PhoneNode, actor: Any) -> None:
+        threading.Thread(target=self._wait_for, args=(node, actor), daemon=True).start()
 
     def _wait_for(self, node: PhoneNode, actor: Any) -> None:
         """Gives one place on a host back as soon as the host is."""

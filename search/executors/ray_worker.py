@@ -3,6 +3,7 @@
 import dataclasses
 import os
 import socket
+import time
 from typing import Any
 
 import ray
@@ -16,10 +17,19 @@ from ray.exceptions import (
 )
 
 from mnasnet.data.image_dataset import DataError
-from search.executors.tasks import MakeEvaluator, Outcome, Task, WorkerLost, WorkersFailed, run_task
+from search.executors.tasks import (
+    HostLost,
+    MakeEvaluator,
+    Outcome,
+    Task,
+    WorkerLost,
+    WorkersFailed,
+    run_task,
+)
 
 # Not a worker's end but that of all.
 _OF_ALL = (LocalRayletDiedError, RaySystemError, RuntimeEnvSetupError)
+_SECONDS_TO_NOTICE = 5.0
 
 
 class RayWorker:
@@ -37,7 +47,7 @@ class RayWorker:
     def __init__(self, make: MakeEvaluator, options: dict[str, Any]):
         self._actor = _Actor.options(**options).remote()
         self._alive = True
-        host, process = self._ask(self._actor.where.remote(), None)
+        host, process, self._node = self._ask(self._actor.where.remote(), None)
         self.name = f"{host}, process {process}"
         try:
             self._ask(self._actor.prepare.remote(make), None)
@@ -73,21 +83,34 @@ class RayWorker:
             raise WorkersFailed(f"Ray: {first_line(error)}") from error
         except RayError as error:
             self._alive = False
-            raise WorkerLost(f"{name}, was lost: {first_line(error)}") from error
+            node = getattr(self, "_node", None)
+            lost = WorkerLost if node is None or stays_alive(node) else HostLost
+            raise lost(f"{name}, was lost: {first_line(error)}") from error
 
 
 @ray.remote(max_restarts=0, max_task_retries=0)
 class _Actor:
     """The life of a worker."""
 
-    def where(self) -> tuple[str, int]:
-        return socket.gethostname(), os.getpid()
+    def where(self) -> tuple[str, int, str]:
+        return socket.gethostname(), os.getpid(), ray.get_runtime_context().get_node_id()
 
     def prepare(self, make: MakeEvaluator) -> None:
         self._evaluator = make()
 
     def run(self, task: Task) -> Outcome:
         return run_task(self._evaluator, task)
+
+
+def stays_alive(node: str) -> bool:
+    """Whether a node, by its id or address, outlives what it held: Ray notices workers first."""
+    deadline = time.monotonic() + _SECONDS_TO_NOTICE
+    while ray.is_initialized() and time.monotonic() < deadline:
+        alive = (there for there in ray.nodes() if there["Alive"])
+        if not any(node in (there["NodeID"], there["NodeManagerAddress"]) for there in alive):
+            return False
+        time.sleep(0.5)
+    return True
 
 
 def first_line(error: BaseException) -> str:

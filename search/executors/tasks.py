@@ -5,7 +5,13 @@ import time
 from collections.abc import Callable
 from typing import Protocol
 
-from search.evaluators import AccuracyEvaluator, Evaluation, Infeasible, LatencyEvaluator
+from search.evaluators import (
+    AccuracyEvaluator,
+    Evaluation,
+    HardwareError,
+    Infeasible,
+    LatencyEvaluator,
+)
 from search.search_space import Network
 from tflite_bench.command_line import SurroundingsError
 
@@ -46,6 +52,10 @@ class WorkerLost(Exception):
     """A worker died or hung over a task; which of the two had the fault nobody knows."""
 
 
+class HostLost(WorkerLost):
+    """A worker went with its host: no network's fault."""
+
+
 class WorkersFailed(SurroundingsError):
     """No worker can be had: the surroundings' fault, so it ends the search and makes no trial."""
 
@@ -76,11 +86,18 @@ class Worker(Protocol):
 
 
 def run_task(evaluator: AnyEvaluator, task: Task) -> Outcome:
-    """Works on a task here and now; raises what an evaluator raises that is not Infeasible."""
+    """Works on a task here and now.
+
+    Raises:
+      WorkerLost: where this host does not do for it, though another may.
+      Whatever else the evaluator raised that is not Infeasible.
+    """
     measure = evaluator.measure if task.kind == "latency" else evaluator.evaluate
     start = time.monotonic()
     try:
         value = measure(task.network)
     except Infeasible as reason:
         value = reason
+    except (MemoryError, HardwareError) as error:
+        raise WorkerLost(f"{type(error).__name__}: {error}".rstrip(": ")) from error
     return Outcome(value, time.monotonic() - start)
