@@ -18,6 +18,7 @@ from mnasnet import storage
 from mnasnet.block_args import encode
 from mnasnet.checkpoints.flags import TrainedModel, model_from_flags
 from mnasnet.exporting.flags import EXPORT_DIR, export_config, representative_images
+from mnasnet.training.words import in_a_line
 from tflite_bench import command_line
 
 _LABELS = flags.DEFINE_string(
@@ -60,6 +61,8 @@ def export(trained: TrainedModel, directory: str, config, representative, labels
     Raises:
       command_line.SurroundingsError: where a file could not be written or was not kept.
     """
+    import tensorflow as tf
+
     from mnasnet.exporting.files import ExportError, export_model
     from mnasnet.exporting.images import synthetic_images
     from tflite_bench.convert import ConversionError
@@ -78,6 +81,8 @@ def export(trained: TrainedModel, directory: str, config, representative, labels
         )
     except (ExportError, ConversionError, OSError) as error:
         raise command_line.SurroundingsError(str(error)) from error
+    except tf.errors.OpError as error:  # a full disk, for one
+        raise command_line.SurroundingsError(in_a_line(error)) from error
 
 
 def _print(exported) -> None:

@@ -17,6 +17,7 @@ from absl import flags
 
 from mnasnet.training import flags as train_flags
 from mnasnet.training.config import TrainingConfig
+from mnasnet.training.words import in_a_line
 from tflite_bench import command_line
 
 
@@ -66,7 +67,7 @@ def _run(config: TrainingConfig, model_dir: str, mode: str) -> None:
     with command_line.usage_errors():
         from mnasnet.training.run import Training
 
-        training = Training(config, model_dir, mode)
+        training = _made(lambda: Training(config, model_dir, mode))
     print(training.summary, flush=True)
     with _failures():
         outcome = training.run()
@@ -75,6 +76,16 @@ def _run(config: TrainingConfig, model_dir: str, mode: str) -> None:
         if name in outcome.metrics:
             line += f", {name} {outcome.metrics[name]:.4f}"
     print(line)
+
+
+def _made(make):
+    """What `make` makes; a server that cannot be reached is no mistake of the user."""
+    import tensorflow as tf
+
+    try:
+        return make()
+    except (tf.errors.FailedPreconditionError, tf.errors.UnavailableError) as error:
+        raise command_line.SurroundingsError(in_a_line(error)) from error
 
 
 class _failures:
@@ -98,8 +109,7 @@ class _failures:
         )
         of_input = isinstance(error, tf.errors.InvalidArgumentError) and "Iterator" in str(error)
         if isinstance(error, (TrainingDiverged, OSError, *gone)) or of_input:
-            line = " ".join(str(error).splitlines()[0].split())
-            raise command_line.SurroundingsError(line) from error
+            raise command_line.SurroundingsError(in_a_line(error)) from error
 
 
 def _export(model_dir: str, export_dir: str) -> None:

@@ -179,7 +179,7 @@ def _finish(parts: Parts, workdir: Workdir, result: SearchResult) -> None:
     print(f"  report     {report}")
     if result.best is not None:
         command = shlex.join(["python", "-m", "mnasnet.train", f"--from_search={workdir.path}"])
-        print(f"  retrain    {command} --rank=1")
+        print(f"  retrain    {command} --rank=1 --data_dir=IMAGENET --model_dir=DIR")
 
 
 def _exported(parts: Parts, workdir: Workdir, result: SearchResult) -> str:

@@ -44,7 +44,8 @@ def headline(findings: Findings) -> str:
     retrain = ""
     if findings.settings.get("architecture"):
         retrain = paragraph("Train it in full with", "caption") + command(
-            f"python -m mnasnet.train --from_search={findings.workdir} --rank=1"
+            f"python -m mnasnet.train --from_search={findings.workdir} --rank=1 "
+            "--data_dir=IMAGENET --model_dir=DIR"
         )
     return (
         f'{head}<div class="card">{measures(shown)}'
