@@ -68,7 +68,7 @@ class Priced:
 
 def test_a_search_that_ends_leaves_no_worker_that_was_still_starting():
     with Processes(ExecutorConfig(kind="processes", num_workers=1)) as executor:
-        pool = executor.measuring(hang, hang, Priced()).keywords["executor"]
+        pool = executor.measuring(hang, hang, Priced()).keywords["runner"]
         pool.submit(Task("accuracy", ("a",)))
         while not multiprocessing.active_children():
             time.sleep(0.05)
