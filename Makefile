@@ -15,7 +15,9 @@ test: $(READY)
 	$(VENV)/bin/ruff format --check .
 	$(VENV)/bin/ruff check .
 	$(VENV)/bin/lint-imports
-	$(VENV)/bin/python -m pytest
+	$(VENV)/bin/python -m pytest --ignore-glob='tests/ray_*'
+	@# In a process of their own: Ray's client ends its process when a cluster of the tests is gone.
+	$(VENV)/bin/python -m pytest tests/ray_*_test.py tests/ray_test.py
 
 $(READY): setup.py pyproject.toml
 	$(PYTHON) -c 'import sys; v = sys.version_info[:2]; sys.exit(0 if (3, 11) <= v < (3, 13) else f"Python 3.11 or 3.12 is needed, {sys.executable} is {v[0]}.{v[1]}; say make PYTHON=...")'
