@@ -15,6 +15,7 @@ from planted_evaluators import PlantedAccuracy, no_data
 
 from search.executors.config import ExecutorConfig
 from search.executors.open import open_executor
+from search.executors.tasks import WorkersFailed
 from search.trials import COMPLETED, INFEASIBLE
 
 ray = pytest.importorskip("ray", reason="Ray is not installed: pip install -e '.[ray]'")
@@ -204,6 +205,19 @@ def test_that_no_host_has_room_for_a_worker_is_told_once_and_that_one_has_again(
         "no host of the cluster has room for a worker (CPU=2): 3 networks wait until one joins it",
         "going on: the cluster has room for a worker again",
     ]
+
+
+def test_a_search_whose_own_ray_has_died_ends():
+    def kill(trial):
+        raylets = [
+            int(process.parent.name)
+            for process in Path("/proc").glob("[0-9]*/status")
+            if {"Name:\traylet", f"PPid:\t{os.getpid()}"} <= set(process.read_text().split("\n"))
+        ]
+        os.kill(max(raylets), signal.SIGKILL)  # those of the other tests' cluster are older
+
+    with pytest.raises(WorkersFailed, match=r"^(the Ray that the search had started has|Ray: )"):
+        search(PlantedAccuracy(seconds=2.0), kind="ray", observers=[Deeds(3, kill)], max_trials=200)
 
 
 def test_a_host_of_another_version_is_named(lasting_cluster, monkeypatch):

@@ -7,7 +7,7 @@ import time
 from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import Future
 
-from search.executors.tasks import Task, Worker, WorkerLost, WorkersFailed
+from search.executors.tasks import Outcome, Task, Worker, WorkerLost, WorkersFailed
 
 # So many in a row that do not even start mean that none will. Counted for each place: those that
 # start side by side may all die of one cause, such as a host that is lost.
@@ -35,6 +35,7 @@ class WorkerPool:
         self._lock = threading.Lock()
         self._workers: dict[threading.Thread, Worker] = {}
         self._failure: BaseException | None = None
+        self._pending: set[Future] = set()
         self._closed = self._started_all = False
         self._threads = [
             threading.Thread(target=self._serve, args=(kind, make), name=f"{kind}-{i}", daemon=True)
@@ -53,6 +54,7 @@ class WorkerPool:
                 future.set_exception(self._failure)
                 return future
             self._lanes[task.kind].waiting += 1
+            self._pending.add(future)
             if not self._started_all:
                 self._started_all = True
                 for thread in self._threads:
@@ -103,10 +105,7 @@ class WorkerPool:
                 result = outcome
             with self._lock:
                 self._lanes[kind].end()
-            if isinstance(result, BaseException):
-                future.set_exception(result)
-            else:
-                future.set_result(result)
+            self._settle(future, result)
             if worker is None and not self._closed:
                 worker = self._started(make)
         self._close(worker)
@@ -120,9 +119,9 @@ class WorkerPool:
             except WorkerLost as error:
                 failed += 1
                 if failed >= _MAX_FAILED_STARTS:
-                    self._fail(WorkersFailed(f"{failed} workers in a row died: {error}"))
+                    self.fail(WorkersFailed(f"{failed} workers in a row died: {error}"))
             except BaseException as error:
-                self._fail(error)
+                self.fail(error)
             else:
                 with self._lock:
                     if not self._closed:
@@ -138,10 +137,23 @@ class WorkerPool:
             self._workers.pop(threading.current_thread(), None)
         worker.close()
 
-    def _fail(self, error: BaseException) -> None:
-        """No task will be worked on any more."""
+    def fail(self, error: BaseException) -> None:
+        """No task will be worked on any more: all that are not done end with the error."""
         with self._lock:
             self._failure = self._failure or error
+            pending = list(self._pending)
+        for future in pending:
+            self._settle(future, self._failure)
+
+    def _settle(self, future: Future, result: Outcome | BaseException) -> None:
+        with self._lock:
+            if future not in self._pending:
+                return
+            self._pending.remove(future)
+        if isinstance(result, BaseException):
+            future.set_exception(result)
+        else:
+            future.set_result(result)
 
 
 @dataclasses.dataclass

@@ -51,10 +51,14 @@ class PooledExecutor(abc.ABC):
         else:
             timers = [self.timer(make_latency)]
         makers = {"accuracy": self.trainers(make_accuracy), "latency": timers}
-        self._pool = WorkerPool(makers, self.config.trial_timeout)
+        self._pool = self.make_pool(makers)
         return functools.partial(
             DispatchedMeasuring, runner=self._pool, max_retries=self.config.max_retries
         )
+
+    def make_pool(self, makers: dict[str, list[MakeWorker]]) -> WorkerPool:
+        """The pool of the workers for each kind of task."""
+        return WorkerPool(makers, self.config.trial_timeout)
 
     def __enter__(self):
         return self

@@ -12,10 +12,8 @@ import ray
 from ray.exceptions import RayError
 from ray.util.scheduling_strategies import NodeAffinitySchedulingStrategy
 
-from search.evaluators import LatencyEvaluator
 from search.executors.config import ExecutorConfig
-from search.executors.measuring import MakeMeasuring
-from search.executors.pool import MakeWorker
+from search.executors.pool import MakeWorker, WorkerPool
 from search.executors.pooled import PooledExecutor
 from search.executors.ray_connection import connect
 from search.executors.ray_phones import PHONE, PhoneNode, RayPhones
@@ -42,6 +40,7 @@ class RayCluster(PooledExecutor):
     def __init__(self, config: ExecutorConfig):
         super().__init__(config)
         self._watch: Watch | None = None
+        self._phones: RayPhones | None = None
         self._needs = {"CPU": max(config.threads, 1), "GPU": config.gpus}
         self._needs |= dict(config.worker_resources)
         self._needs = {name: amount for name, amount in self._needs.items() if amount}
@@ -57,19 +56,19 @@ class RayCluster(PooledExecutor):
     def __exit__(self, *exception):
         if self._watch is not None:
             self._watch.stop()
+        if self._phones is not None:
+            self._phones.close()
         super().__exit__(*exception)
         ray.shutdown()
 
-    def measuring(
-        self,
-        make_accuracy: MakeEvaluator,
-        make_latency: MakeEvaluator,
-        latency: LatencyEvaluator,
-    ) -> MakeMeasuring:
-        """See OpenExecutor."""
-        made = super().measuring(make_accuracy, make_latency, latency)
-        self._watch = Watch(functools.partial(self._pool.lane, "accuracy"), self._needs)
-        return made
+    def make_pool(self, makers: dict[str, list[MakeWorker]]) -> WorkerPool:
+        """See PooledExecutor."""
+        pool = super().make_pool(makers)
+        lane = functools.partial(pool.lane, "accuracy")
+        # A cluster's hosts may come back; a Ray of our own on this machine does not.
+        own = self.config.ray_address is None
+        self._watch = Watch(lane, self._needs, on_gone=pool.fail if own else None)
+        return pool
 
     def trainers(self, make: MakeEvaluator) -> list[MakeWorker]:
         """See PooledExecutor."""
@@ -90,7 +89,8 @@ class RayCluster(PooledExecutor):
             if (phones := node["Resources"].get(PHONE, 0)) >= 1
         ]
         if config.kind == PHONE and nodes:
-            return RayPhones(nodes, config, num_classes, journal)
+            self._phones = RayPhones(nodes, config, num_classes, journal)
+            return self._phones
         return super().make_timer(config, num_classes, journal)
 
     def _check_versions(self) -> None:

@@ -67,11 +67,12 @@ class RayPhones:
         make: Callable[..., Timer] = make_timer,
     ):
         self._journal, self._lock = journal, threading.Lock()
+        self._closed = threading.Event()
         self._free: queue.SimpleQueue[tuple[PhoneNode, Any]] = queue.SimpleQueue()
         self._away: set[PhoneNode] = set()
         self.at_once = sum(node.phones for node in nodes)
         self.settings, self.description = None, ""
-        self._actors = []
+        self._actors, self._threads = [], []
         try:
             for node in nodes:
                 self._add(node, make, config, num_classes)
@@ -83,9 +84,13 @@ class RayPhones:
             self.description += f" (and those of {len(nodes) - 1} more host{s})"
 
     def close(self) -> None:
-        """Gives the phones back; they are, at the latest, when the search ends."""
-        for actor in self._actors:
-            ray.kill(actor)
+        """Gives the phones back, and asks the hosts nothing more: Ray may be another's next."""
+        self._closed.set()
+        if ray.is_initialized():
+            for actor in self._actors:
+                ray.kill(actor)
+        for thread in self._threads:
+            thread.join(timeout=2 * _LISTEN_SECONDS)
 
     def _add(
         self,
@@ -110,7 +115,7 @@ class RayPhones:
             )
         if self.settings is None:
             self.settings, self.description = settings, description
-        threading.Thread(target=self._listen, args=(node, actor), daemon=True).start()
+        self._run(self._listen, node, actor)
         for _ in range(node.phones):
             self._free.put((node, actor))
 
@@ -118,13 +123,13 @@ class RayPhones:
         """See Timer; waits while no host with phones is there."""
         node, actor = self._free.get()
         while node in self._away:  # and nobody needs to find that out once more
-            self._wait_elsewhere(node, actor)
+            self._run(self._wait_for, node, actor)
             node, actor = self._free.get()
         try:
             evaluation, first_ms = _asked(node, actor.time.remote(tflite, self._journal.first_ms))
         except WorkerLost as error:
             self._tell_away(node, str(error))
-            self._wait_elsewhere(node, actor)
+            self._run(self._wait_for, node, actor)
             if not stays_alive(node.address):
                 raise HostLost(str(error)) from error
             raise
@@ -142,13 +147,15 @@ class RayPhones:
             self._away.add(node)
         self._tell("gone", f"{why}; waiting for it")
 
-    def _wait_elsewhere(self, node: PhoneNode, actor: Any) -> None:
-        threading.Thread(target=self._wait_for, args=(node, actor), daemon=True).start()
+    def _run(self, target: Callable[..., None], node: PhoneNode, actor: Any) -> None:
+        thread = threading.Thread(target=target, args=(node, actor), daemon=True)
+        self._threads.append(thread)
+        thread.start()
 
     def _wait_for(self, node: PhoneNode, actor: Any) -> None:
         """Gives one place on a host back as soon as the host is."""
         told = None
-        while ray.is_initialized():
+        while not self._closed.is_set():
             try:
                 # Waits for the host as long as that takes.
                 settings, description = _asked(
@@ -162,7 +169,9 @@ class RayPhones:
             if why != told:
                 self._tell("waiting", f"{why}; waiting for it")
                 told = why
-            time.sleep(_LISTEN_SECONDS)
+            self._closed.wait(_LISTEN_SECONDS)
+        else:
+            return
         with self._lock:
             back = node in self._away
             self._away.discard(node)
@@ -172,13 +181,13 @@ class RayPhones:
 
     def _listen(self, node: PhoneNode, actor: Any) -> None:
         """Hands on what happens to the phones of a host, as long as the search is there."""
-        while ray.is_initialized():
+        while not self._closed.is_set():
             try:
                 events = _asked(node, actor.events.options(max_task_retries=-1).remote())
             except SystemExit:  # what Ray raises in its calls when it is shut down
                 return
             except Exception:  # whoever times there says it
-                time.sleep(_LISTEN_SECONDS)
+                self._closed.wait(_LISTEN_SECONDS)
                 continue
             for event in events:
                 self._journal.on_event(event)

@@ -9,6 +9,7 @@ import ray
 from ray.exceptions import RayError
 
 from search.executors.dispatch import Lane
+from search.executors.tasks import WorkersFailed
 
 _LOOK_SECONDS = 5.0
 
@@ -23,6 +24,7 @@ class Watch:
       look: seconds between two looks.
       tell: shows a line to whoever watches; by default on stderr.
       nodes: of the cluster, as `ray.nodes` has them.
+      on_gone: is told once no node is left, where none can come back.
     """
 
     def __init__(
@@ -33,9 +35,10 @@ class Watch:
         look: float = _LOOK_SECONDS,
         tell: Callable[[str], None] | None = None,
         nodes: Callable[[], Sequence[Mapping]] = ray.nodes,
+        on_gone: Callable[[WorkersFailed], None] | None = None,
     ):
         self._lane, self._needs, self._patience, self._look = lane, needs, patience, look
-        self._tell, self._nodes = tell or _on_stderr, nodes
+        self._tell, self._nodes, self._on_gone = tell or _on_stderr, nodes, on_gone
         self._stopped = threading.Event()
         threading.Thread(target=self._watch, name="ray-watch", daemon=True).start()
 
@@ -46,6 +49,9 @@ class Watch:
     def _watch(self) -> None:
         at_work, told = time.monotonic(), False
         while not self._stopped.wait(self._look):
+            if self._on_gone is not None and not any(node["Alive"] for node in self._nodes()):
+                self._on_gone(WorkersFailed("the Ray that the search had started has died"))
+                return
             lane = self._lane()
             if lane.running or not lane.waiting:
                 at_work = time.monotonic()
