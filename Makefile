@@ -16,7 +16,7 @@ test: $(READY)
 	$(VENV)/bin/ruff check .
 	$(VENV)/bin/lint-imports
 	$(VENV)/bin/python -m pytest --ignore-glob='tests/ray_*'
-	@# In a process of their own: Ray's client ends its process when a cluster of the tests is gone.
+	@# In a process of their own: Ray's client is native code that may end its whole process.
 	$(VENV)/bin/python -m pytest tests/ray_*_test.py tests/ray_test.py
 
 $(READY): setup.py pyproject.toml
