@@ -232,7 +232,9 @@ class _PhoneHost:
         self, tflite: bytes, first_ms: Mapping[str, float]
     ) -> tuple[Evaluation, dict[str, float]]:
         self._journal.remember(first_ms)
-        return self._made().time(tflite), self._journal.first_ms
+        evaluation = self._made().time(tflite)
+        record = {**evaluation.record, "host": socket.gethostname()}
+        return dataclasses.replace(evaluation, record=record), self._journal.first_ms
 
     def events(self) -> list[Event]:
         """The events since it was asked last; waits for the first of them, not for ever."""
