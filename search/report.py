@@ -14,6 +14,7 @@ from absl import flags
 from search.reporting import sections, sweep_sections
 from search.reporting.decisions import decisions
 from search.reporting.findings import Findings
+from search.reporting.headline import headline
 from search.reporting.page import page
 from search.reporting.phones import phones
 from search.reporting.sweep_findings import SweepFindings
@@ -41,7 +42,7 @@ def write_report(workdir: str | Path, store: TrialStore) -> Path:
     write_tables(findings.workdir, findings.trials, findings.settings)
     path = findings.workdir / "report.html"
     order = (
-        sections.headline,
+        headline,
         sections.trade_off,
         sections.best_networks,
         sections.landmarks,

@@ -14,6 +14,7 @@ from html_pages import assert_stands_alone
 
 from search.quantities import amount, counted, duration, magnitude, milliseconds
 from search.report import report_on, write_report
+from search.reporting.clock import clock_name
 from search.reporting.findings import Findings
 from search.reward import RewardConfig, reward
 from search.search_space import get_space
@@ -105,6 +106,60 @@ def test_headline_names_the_best_network_and_the_command_to_train_it(tmp_path, s
                  f"Found in trial {best.trial}.", *best.network,
                  f"python -m mnasnet.train --from_search={tmp_path} --rank=1"):  # fmt: skip
         assert text in card, text
+
+
+def test_headline_says_accuracy_at_which_latency_by_which_clock_and_whether_the_target_is_met(
+    tmp_path, store
+):
+    # Rewards by 'soft': 0.7 * (90 / 60)^-0.07 = 0.6804 is over 0.6 * (30 / 60)^-0.07 = 0.6298.
+    for number, (accuracy, latency_ms) in enumerate([(0.7, 90.0), (0.6, 30.0), (0.5, 50.0)]):
+        store.append([Trial(number, (number,), measured((f"{number}",), accuracy, latency_ms))])
+    clock = {"kind": "phone", "device": "Google Pixel"}
+    reward_settings = dataclasses.asdict(CONFIG)
+    store.save_settings({"reward": reward_settings, "settings": {"latency": clock}})
+    card = report(tmp_path, store).partition("<h2>")[0]
+    assert "<b>60 ms</b><span>target latency, missed</span>" in card
+    assert "<span>latency, on Google Pixel</span>" in card
+    assert (
+        "70.00 % top-1 at 90.0 ms, on Google Pixel: over the target of 60 ms, 1.50 times it. "
+        "The most accurate within it: 60.00 % at 30.0 ms, trial 1."
+    ) in card
+
+
+@pytest.mark.parametrize(
+    ("target_ms", "told"),
+    [
+        (90.0, "<b>90 ms</b><span>target latency, met</span>"),
+        (90.0, "70.00 % top-1 at 90.0 ms: within the target of 90 ms.</p>"),
+        (89.0, "<b>89 ms</b><span>target latency, missed</span>"),
+        (89.0, "1.01 times it. No network is within it, the fastest takes 90.0 ms.</p>"),
+    ],
+)
+def test_a_latency_that_equals_the_target_meets_it(tmp_path, store, target_ms, told):
+    store.append([Trial(0, (0,), measured(("a",), 0.7, 90.0))])
+    store.save_settings({"reward": dataclasses.asdict(RewardConfig(target_ms))})
+    assert told in report(tmp_path, store).partition("<h2>")[0]
+
+
+@pytest.mark.parametrize(
+    ("told", "name"),
+    [
+        ({"kind": "host", "device": "AMD EPYC"}, "on the host (AMD EPYC)"),
+        ({"kind": "phone", "device": "Google Pixel"}, "on Google Pixel"),
+        (
+            {"kind": "phone", "device": "Pixel 2, Pixel 6", "over_devices": {"how": "max"}},
+            "max over Pixel 2, Pixel 6",
+        ),
+        ({"kind": "estimate:pixel1"}, "estimated for Pixel 1"),
+        (
+            {"kind": "table:0123", "device": {"device": "Pixel 6"}},
+            "predicted for Pixel 6 by a table",
+        ),
+        ({}, ""),
+    ],
+)
+def test_each_clock_has_a_name(told, name):
+    assert clock_name(findings(settings={"latency": told})) == name
 
 
 def test_notes_stand_in_every_part_that_shows_latencies(tmp_path, store):

@@ -125,6 +125,12 @@ class Findings:
         kind = (self.settings.get("settings") or {}).get("accuracy", {}).get("kind")
         return {"proxy": "top-1, proxy task", "surrogate": "top-1, predicted"}.get(kind, "top-1")
 
+    @property
+    def latency_settings(self) -> dict:
+        """What latencies depend on, as their evaluator tells it; else what all records share."""
+        told = (self.settings.get("settings") or {}).get("latency")
+        return told or self._records("latency")
+
     def how_measured(self, kind: str) -> str:
         """How the numbers came about: what the records of all trials have in common.
 

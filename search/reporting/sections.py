@@ -1,68 +1,15 @@
 """The parts of report.html, each from the findings of a search."""
 
-from collections.abc import Sequence
-
-import numpy as np
-
-from mnasnet.block_args import BlockArgs, decode
 from search.quantities import amount, counted, duration, magnitude, milliseconds, percent
 from search.reporting import plots
 from search.reporting.findings import Findings
-from search.reporting.page import command, figure, measures, network, paragraph, section, table
+from search.reporting.headline import beside, notes
+from search.reporting.page import command, figure, network, paragraph, section, table
 from search.reporting.pareto_plot import pareto
 from search.trials import COMPLETED, Measured
 from search.workdir import flatten
 
 _SHOWN_AT_ONCE = 10
-
-
-def headline(findings: Findings) -> str:
-    """The best network, its measures, and how to go on with it."""
-    done, of = len(findings.trials), findings.max_trials
-    state = (
-        f"{counted(done, 'trial')}, finished" if done >= of else f"{done:,} of {of:,} trials so far"
-    )
-    lead = f"{findings.workdir.resolve().name}: {state}."
-    if findings.settings.get("dataset"):
-        lead += f" Data: {findings.settings['dataset']}."
-    head = f"<h1>MnasNet search</h1>{paragraph(lead, 'lead')}"
-    best = findings.best
-    if best is None:
-        text = "No network has been measured yet."
-        if findings.trials:
-            text = f"Of {counted(done, 'trial')} none is feasible; the reasons are below."
-        return f'{head}<div class="card">{paragraph(text)}</div>'
-    measured = best.measured
-    shown = [
-        (f"{measured.reward:.4f}", "reward"),
-        (percent(measured.accuracy), findings.accuracy_name),
-        (milliseconds(measured.latency_ms), "latency"),
-    ]
-    if measured.params is not None:
-        shown += [(amount(measured.params), "parameters")]
-        shown += [(amount(measured.multiply_adds), "multiply-adds")]
-    retrain = ""
-    if findings.settings.get("architecture"):
-        retrain = paragraph("Train it in full with", "caption") + command(
-            f"python -m mnasnet.train --from_search={findings.workdir} --rank=1 "
-            "--data_dir=IMAGENET --model_dir=DIR"
-        )
-    return (
-        f'{head}<div class="card">{measures(shown)}'
-        f"{paragraph(_standing(findings))}{_blocks(best.network)}{retrain}{notes(findings)}</div>"
-    )
-
-
-def notes(findings: Findings) -> str:
-    """What must be said wherever latencies are shown: how they, and accuracies, came about."""
-    told = findings.notes
-    if not told:
-        told = [
-            f"{kind.capitalize()}: {findings.how_measured(kind)}."
-            for kind in ("accuracy", "latency")
-            if findings.how_measured(kind)
-        ]
-    return "".join(paragraph(note, "note") for note in told)
 
 
 def trade_off(findings: Findings) -> str:
@@ -119,7 +66,7 @@ def landmarks(findings: Findings) -> str:
     rows = [(f"best, trial {findings.best.trial}", *_measures(best), "")] if best else []
     for name, measured in findings.landmarks.items():
         if measured.status == COMPLETED:
-            rows.append((name, *_measures(measured), _beside(best, measured) if best else ""))
+            rows.append((name, *_measures(measured), beside(best, measured) if best else ""))
         else:
             rows.append((name, "-", "-", "-", *_measures(measured)[3:], measured.reason))
     text = (
@@ -204,30 +151,6 @@ def run(findings: Findings) -> str:
     return section("What the run was", *parts)
 
 
-def _standing(findings: Findings) -> str:
-    """The best network beside random ones and beside the landmarks, in a sentence."""
-    best, text = findings.best, f"Found in trial {findings.best.trial}."
-    # The feasible ones: others would lower the mean and flatter the search.
-    random_rewards = [t.reward for t in findings.random_trials if t.status == COMPLETED]
-    if findings.updates and len(random_rewards) > 1:
-        text += (
-            f" Its reward is {best.reward:.4f}; {len(random_rewards)} random networks had "
-            f"{np.mean(random_rewards):.4f} on average and {np.max(random_rewards):.4f} at best."
-        )
-    for name, measured in list(findings.landmarks.items())[:2]:
-        if measured.status == COMPLETED:
-            text += f" Beside {name}: {_beside(best.measured, measured)}."
-    return text
-
-
-def _beside(best: Measured, other: Measured) -> str:
-    points = 100 * (best.accuracy - other.accuracy)
-    return (
-        f"{points:+.2f} points of top-1 at {best.latency_ms / other.latency_ms:.2f} times the "
-        "latency"
-    )
-
-
 def _measures(measured: Measured) -> tuple[str, ...]:
     accuracy, latency_ms = measured.accuracy, measured.latency_ms
     return (
@@ -237,29 +160,6 @@ def _measures(measured: Measured) -> tuple[str, ...]:
         amount(measured.params),
         amount(measured.multiply_adds),
     )
-
-
-def _blocks(strings: Sequence[str]) -> str:
-    """The network's strings, with what they say beside them where they are block strings."""
-    try:
-        blocks = decode(strings)
-    except ValueError:
-        return f"<pre>{network(strings)}</pre>"
-    rows = [(string, _in_words(block)) for string, block in zip(strings, blocks, strict=True)]
-    return table((), rows, "mt", "blocks")
-
-
-def _in_words(block: BlockArgs) -> str:
-    op = {"conv": "convolution", "dconv": "separable convolution"}.get(
-        block.conv_op, f"MBConv{block.expand_ratio}"
-    )
-    words = f"{block.num_repeat} × {op} {block.kernel_size}×{block.kernel_size}"
-    words += f" to {block.output_filters} filters"
-    if block.strides[0] > 1:
-        words += f", stride {block.strides[0]}"
-    if block.se_ratio:
-        words += f", SE {block.se_ratio:g}"
-    return words + {"pool": ", pooling skip", "none": ", no skip"}.get(block.skip, "")
 
 
 def _rewards(findings: Findings) -> str:

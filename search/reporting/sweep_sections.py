@@ -4,8 +4,8 @@ import html
 
 from search.quantities import amount, counted, milliseconds, percent
 from search.reporting import sweep_plots
+from search.reporting.headline import notes
 from search.reporting.page import command, figure, network, paragraph, section, table
-from search.reporting.sections import notes
 from search.reporting.sweep_findings import SweepFindings
 from search.trials import Trial
 
