@@ -415,6 +415,8 @@ def test_the_report_tells_of_each_phone_and_of_what_happened(tmp_path):
     ):
         row = [line for line in part.splitlines() if f'<td class="">{cells[0]}<' in line]
         assert [cell for cell in cells if f">{cell}<" not in row[0]] == []
+    run = html.partition("What the run was</h2>")[2]
+    assert '<td class="">phones, which timed</td><td class="">2 x Google Pixel</td>' in run
     assert "1 event: gone 1." in part
     assert "1970-01-01 00:00:00" in part
     assert "phone A is &lt;gone&gt;" in part

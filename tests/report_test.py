@@ -14,6 +14,7 @@ from html_pages import assert_stands_alone
 
 from search.quantities import amount, counted, duration, magnitude, milliseconds
 from search.report import report_on, write_report
+from search.reporting import sections
 from search.reporting.clock import clock_name
 from search.reporting.findings import Findings
 from search.reward import RewardConfig, reward
@@ -179,6 +180,24 @@ def test_run_part_shows_settings_escaped(tmp_path, store):
                  "2.81e18 networks", "1.00e400 were each layer to choose for itself",
                  "2.00 %"):  # fmt: skip
         assert text in run, text
+
+
+@pytest.mark.parametrize(
+    ("accuracy", "latency", "worker", "host"),
+    [
+        ("proxy", "host", None, "host, which trained and timed"),
+        ("proxy", "phone", None, "host, which trained"),
+        ("proxy", "host", {"host": "a", "process": None}, "host, which trained and timed"),
+        ("proxy", "host", {"host": "b", "process": 7}, "host of the search"),
+        ("surrogate", "estimate:pixel1", None, "host of the search"),
+    ],
+)
+def test_run_part_calls_the_host_by_what_it_did(accuracy, latency, worker, host):
+    records = {"accuracy": {"worker": worker} if worker else {}}
+    trial = Trial(0, (0,), measured(("a",), 0.7, 50.0, records=records))
+    kinds = {"accuracy": {"kind": accuracy}, "latency": {"kind": latency}}
+    run = sections.run(findings([trial], device="Some CPU", settings=kinds))
+    assert f'<td class="">{host}</td><td class="">Some CPU</td>' in run
 
 
 def test_report_writes_the_tables_too(tmp_path, store):

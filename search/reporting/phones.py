@@ -72,6 +72,12 @@ def phones(findings: Findings) -> str:
     return section("Phones", *parts)
 
 
+def timing_phones(findings: Findings) -> str:
+    """How many phones of which model gave measurements: '2 x Google Pixel'; '' where none did."""
+    models = Counter(phone.model for phone in _phones(findings) if phone.measurements)
+    return ", ".join(f"{count} x {model}" for model, count in models.items())
+
+
 def _best(record: dict) -> Iterator[str]:
     """What else than its latency was timed of the best network."""
     for part in (record, *record.get("also", ())):

@@ -6,6 +6,7 @@ from search.reporting.findings import Findings
 from search.reporting.headline import beside, notes
 from search.reporting.page import command, figure, network, paragraph, section, table
 from search.reporting.pareto_plot import pareto
+from search.reporting.phones import timing_phones
 from search.trials import COMPLETED, Measured
 from search.workdir import flatten
 
@@ -128,9 +129,13 @@ def run(findings: Findings) -> str:
         if space.get("per_layer_size"):
             size += f" ({magnitude(space['per_layer_size'])} were each layer to choose for itself)"
         rows.append(("search space", size))
-    for name in ("device", "dataset"):
-        if settings.get(name):
-            rows.append((name, settings[name]))
+    if settings.get("device"):
+        rows.append((_host_did(findings), settings["device"]))
+    timed = timing_phones(findings)
+    if timed:
+        rows.append(("phones, which timed", timed))
+    if settings.get("dataset"):
+        rows.append(("dataset", settings["dataset"]))
     versions = settings.get("versions") or {}
     if versions:
         rows.append(("versions", ", ".join(f"{k} {v}" for k, v in versions.items())))
@@ -149,6 +154,26 @@ def run(findings: Findings) -> str:
             f"{table((), results_depend_on, 'mm')}</details>"
         )
     return section("What the run was", *parts)
+
+
+def _host_did(findings: Findings) -> str:
+    """What the machine is to be called that the search ran on: by what it did itself."""
+    of_accuracy = (findings.settings.get("settings") or {}).get("accuracy", {})
+    # Workers may be on other machines, of which their own part of the report tells.
+    records = [
+        trial.measured.records.get(kind) or {}
+        for trial in findings.trials
+        for kind in ("accuracy", "latency")
+    ]
+    own = not any(_is_another(record["worker"]) for record in records if record.get("worker"))
+    did = ["trained"] if own and of_accuracy.get("kind") == "proxy" else []
+    did += ["timed"] if own and findings.latency_settings.get("kind") == "host" else []
+    return f"host, which {' and '.join(did)}" if did else "host of the search"
+
+
+def _is_another(worker: dict | str) -> bool:
+    """Whether a worker is a process beside the search's; early searches told it as a text."""
+    return isinstance(worker, str) or worker.get("process") is not None
 
 
 def _measures(measured: Measured) -> tuple[str, ...]:
