@@ -2,6 +2,7 @@
 
 import dataclasses
 import io
+import re
 import threading
 import types
 import typing
@@ -410,8 +411,8 @@ def test_the_report_tells_of_each_phone_and_of_what_happened(tmp_path):
     part = html.partition("<h2>Phones</h2>")[2].partition("</section>")[0]
     # Phone A: 2 measurements, one of them corrected; B: the one of the int8 file.
     for cells in (
-        ("A", "Google Pixel", "f0", "2", "+0.0 to +8.1 %", "1", "30.0 to 33.5 °C"),
-        ("B", "Google Pixel", "f0", "1", "+0.0 %", "0", "30.0 to 31.0 °C"),
+        ("A", "Google Pixel", "f0", "gone", "2", "+0.0 to +8.1 %", "1", "30.0 to 33.5 °C"),
+        ("B", "Google Pixel", "f0", "-", "1", "+0.0 %", "0", "30.0 to 31.0 °C"),
     ):
         row = [line for line in part.splitlines() if f'<td class="">{cells[0]}<' in line]
         assert [cell for cell in cells if f">{cell}<" not in row[0]] == []
@@ -420,6 +421,45 @@ def test_the_report_tells_of_each_phone_and_of_what_happened(tmp_path):
     assert "1 event: gone 1." in part
     assert "1970-01-01 00:00:00" in part
     assert "phone A is &lt;gone&gt;" in part
+
+
+def phone_rows(html):
+    part = html.partition("<h2>Phones</h2>")[2].partition("</table>")[0]
+    return [re.findall("<td[^>]*>(.*?)</td>", line) for line in part.splitlines() if "<td" in line]
+
+
+def test_the_report_lists_phones_that_never_measured_with_their_state(tmp_path):
+    store = TrialStore(tmp_path / "search.sqlite")
+    store.append([trial(0, timed(70.0, serial="A"))])
+    # As the roster and the shelf word them.
+    for kind, serial, message in (
+        ("found", "A", "phone A: Google Pixel, cores f0"),
+        ("found", "usb:1", "phone usb:1: Google Pixel, cores f0"),
+        ("unfit", "C", "phone C is a Nokia 3, not the --device_model=Pixel"),
+        ("hot", "usb:1", "phone usb:1 cools down: battery at 41 °C"),
+        ("waiting", "", "waiting for a phone: A is gone"),
+        ("drift", "A", "phone A drifted by +6.0%"),
+    ):
+        store.add_event(0.0, kind, serial, message)
+    rows = phone_rows(write_report(tmp_path, store).read_text(encoding="utf-8"))
+    assert [row[:5] for row in rows] == [
+        ["A", "Google Pixel", "f0", "ready", "1"],
+        ["usb:1", "Google Pixel", "f0", "cooling down", "0"],
+        ["C", "-", "-", "cannot be used", "0"],
+    ]
+
+
+def test_a_phone_by_cable_and_by_network_is_one_row(tmp_path):
+    store = TrialStore(tmp_path / "search.sqlite")
+    by_network = dataclasses.replace(
+        timed(70.0).phone, serial="10.0.0.7:5555", hardware_serial="HW-A"
+    )
+    store.append(
+        [trial(0, timed(70.0)), trial(1, dataclasses.replace(timed(71.0), phone=by_network))]
+    )
+    store.add_event(0.0, "gone", "10.0.0.7:5555", "phone 10.0.0.7:5555 is gone")
+    rows = phone_rows(write_report(tmp_path, store).read_text(encoding="utf-8"))
+    assert [row[:5] for row in rows] == [["A, 10.0.0.7:5555", "Google Pixel", "f0", "gone", "2"]]
 
 
 def test_the_report_tells_the_best_networks_latency_on_each_model_and_in_each_quantization(

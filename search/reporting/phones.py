@@ -2,6 +2,7 @@
 
 import dataclasses
 import datetime
+import re
 from collections import Counter
 from collections.abc import Iterable, Iterator
 
@@ -23,15 +24,35 @@ _IN_WORDS = {
     "waiting": "waiting",
     "going_on": "going on",
 }
+# What a phone is after an event that says so; others, such as drift, leave it what it was.
+_STATES = {
+    "found": "ready",
+    "going_on": "ready",
+    "gone": "gone",
+    "hot": "cooling down",
+    "failed": "failing",
+    "unfit": "cannot be used",
+    "set_aside": "set aside",
+}
+# Of a phone that never measured, its model stands nowhere else.
+_FOUND = re.compile(r"phone .+?: (?P<model>.+), cores (?P<cores>[0-9a-f]+)")
 
 
 @dataclasses.dataclass
 class _Phone:
-    """What a search's records say of one phone."""
+    """What a search's records and events say of one phone.
 
-    serial: str
-    model: str
-    cores: str
+    Attributes:
+      serials: what adb called it: a phone may be there by cable now and by network then.
+      model: '' where it is not told.
+      cores: as a mask; '' where it is not told.
+      state: after its last event; '' for none.
+    """
+
+    serials: list[str]
+    model: str = ""
+    cores: str = ""
+    state: str = ""
     measurements: int = 0
     drifts: list[float] = dataclasses.field(default_factory=list)
     corrected: int = 0
@@ -45,12 +66,15 @@ def phones(findings: Findings) -> str:
         return ""
     parts = []
     if found:
-        header = ("phone", "model", "cores", "measurements", "drift", "corrected", "battery")
+        header = (
+            "phone", "model", "cores", "state", "measurements", "drift", "corrected", "battery"
+        )  # fmt: skip
         rows = [
             (
-                phone.serial,
-                phone.model,
-                phone.cores,
+                ", ".join(phone.serials),
+                phone.model or "-",
+                phone.cores or "-",
+                phone.state or "-",
                 f"{phone.measurements:,}",
                 _range([100 * drift for drift in phone.drifts], "+.1f", "%"),
                 f"{phone.corrected:,}",
@@ -61,9 +85,9 @@ def phones(findings: Findings) -> str:
         text = (
             "Drift: how much slower than when the search first saw it the phone timed a reference "
             "network; latencies are corrected for it where it is more than repeats may lie apart. "
-            "Cores: a mask, as for taskset."
+            "Cores: a mask, as for taskset. State: as the last event left it."
         )
-        parts += [table(header, rows, "ttmnnnn"), paragraph(text, "caption")]
+        parts += [table(header, rows, "ttmtnnnn"), paragraph(text, "caption")]
     if findings.best is not None:
         record = findings.best.measured.records.get("latency") or {}
         parts += [paragraph(line) for line in _best(record)]
@@ -118,14 +142,27 @@ def _phones(findings: Findings) -> list[_Phone]:
             conditions = timed["phone"]
             phone = found.setdefault(
                 conditions["hardware_serial"] or conditions["serial"],
-                _Phone(conditions["serial"], conditions["model"], conditions["cpu_mask"]),
+                _Phone([], conditions["model"], conditions["cpu_mask"]),
             )
+            if conditions["serial"] not in phone.serials:
+                phone.serials.append(conditions["serial"])
             phone.measurements += 1
             if conditions["drift"] is not None:
                 phone.drifts.append(conditions["drift"])
             phone.corrected += conditions["uncorrected_ms"] is not None
             phone.temperatures_c += [c for c in conditions["temperature_c"] if c is not None]
-    return list(found.values())
+    by_serial = {serial: phone for phone in found.values() for serial in phone.serials}
+    for event in findings.events:
+        serial = event["serial"]
+        if not serial:  # about all of them
+            continue
+        phone = by_serial.setdefault(serial, _Phone([serial]))
+        phone.state = _STATES.get(event["kind"], phone.state)
+        told = _FOUND.fullmatch(event["message"])
+        if told:
+            phone.model = phone.model or told["model"]
+            phone.cores = phone.cores or told["cores"]
+    return list({id(phone): phone for phone in (*found.values(), *by_serial.values())}.values())
 
 
 def _measurements(record: dict) -> Iterator[dict]:
