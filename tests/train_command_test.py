@@ -78,7 +78,7 @@ def test_a_killed_training_goes_on_and_one_told_to_stop_saves_first(tmp_path):
         (("--model_dir=DIR", "--mode=eval"), "params.yaml"),
         (
             ("--model_dir=DIR", "--model_name=mnasnet-a1", "--config_file=no.yaml"),
-            "No such file or directory: 'no.yaml'",
+            "--config_file 'no.yaml' cannot be read: No such file or directory",
         ),
     ],
 )

@@ -90,6 +90,14 @@ def test_a_wrong_setting_is_named_with_what_is_allowed(override, message):
     assert "\n" not in str(error.value)
 
 
-def test_a_file_that_is_not_there_is_an_os_error():
-    with pytest.raises(OSError, match=r"no\.yaml"):
-        _resolve("no.yaml")
+@pytest.mark.parametrize("flag", ["config_file", "params_override"])
+def test_a_file_that_cannot_be_read_is_named_with_its_flag(flag, tmp_path):
+    with pytest.raises(ValueError) as error:
+        _resolve(**{flag: "no.yaml"})
+    assert str(error.value) == f"--{flag} 'no.yaml' cannot be read: No such file or directory"
+
+    binary = tmp_path / "binary.yaml"
+    binary.write_bytes(b"\xff\xfe")
+    with pytest.raises(ValueError) as error:
+        _resolve(**{flag: str(binary)})
+    assert str(error.value) == f"--{flag} {str(binary)!r} cannot be read: no text in UTF-8"

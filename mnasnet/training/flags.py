@@ -65,8 +65,7 @@ def given_settings() -> dict[str, Any]:
     """What files and flags together say, in the official order of precedence.
 
     Raises:
-      ValueError: for unknown keys.
-      OSError: for a file that cannot be read.
+      ValueError: for unknown keys, and a file that cannot be read.
     """
     values = flags.FLAGS
     given = {name: value for name in _setting_names() if (value := values[name].value) is not None}
@@ -82,7 +81,6 @@ def settings_from_flags() -> TrainingConfig:
 
     Raises:
       ValueError: as `given_settings`, and for values out of range.
-      OSError: for a file that cannot be read.
     """
     found = found_by_search()
     config = TrainingConfig(**given_settings())

@@ -46,20 +46,15 @@ def given_settings(
       flags: those that were given, by name.
 
     Raises:
-      ValueError: for an unknown key, or a value of the wrong type.
-      OSError: for a file that cannot be read.
+      ValueError: for an unknown key, a value of the wrong type, or a file that cannot be read; the
+        message names the flag.
     """
     settings: dict[str, Any] = {}
     if config_file is not None:
-        settings |= checked(read_yaml(config_file), config_file)
+        settings |= checked(_read_yaml(config_file, "config_file"), config_file)
     if params_override is not None:
         settings |= checked(_parse_override(params_override), "params_override")
     return settings | checked(flags, "flags")
-
-
-def read_yaml(path: str) -> Any:
-    """A YAML file; ValueError where it is none, OSError where it cannot be read."""
-    return parse_yaml(storage.read_text(path), path)
 
 
 def parse_yaml(text: str, source: str) -> Any:
@@ -136,10 +131,19 @@ def _refuse(name: str, value: Any, wanted: Any, source: str) -> typing.NoReturn:
     raise ValueError(f"{name} is {value!r} in {source}, must be {kind}")
 
 
+def _read_yaml(path: str, flag: str) -> Any:
+    try:
+        text = storage.read_text(path)
+    except (OSError, UnicodeDecodeError) as error:
+        reason = getattr(error, "strerror", None) or "no text in UTF-8"
+        raise ValueError(f"--{flag} {path!r} cannot be read: {reason}") from error
+    return parse_yaml(text, path)
+
+
 def _parse_override(text: str) -> Any:
     text = text.strip()
     if text.endswith((".yaml", ".yml")):
-        return read_yaml(text)
+        return _read_yaml(text, "params_override")
     if text.startswith("{"):
         return parse_yaml(text, "params_override")
     settings = {}
