@@ -54,6 +54,15 @@ def test_a_training_goes_on_to_its_last_step_and_learns(trained):
     assert tf.train.latest_checkpoint(folder).endswith("ckpt-300")
 
 
+def test_what_a_training_prints_has_no_number_as_programs_write_it(tmp_path, capfd):
+    Training(_config(train_steps=4, log_step_count_steps=2), str(tmp_path)).run()
+    reports = [line for line in capfd.readouterr().out.splitlines() if " | loss " in line]
+    assert [line.split(" | ")[:2] for line in reports] == [
+        ["train", "step         2"], ["train", "step         4"], [" eval", "step         4"],
+    ]  # fmt: skip
+    assert not any("np." in line or "{" in line for line in reports)
+
+
 def test_the_best_checkpoint_is_kept_with_its_metrics(trained):
     folder, outcome = trained
     best = tf.train.latest_checkpoint(os.path.join(folder, "archive"))

@@ -5,7 +5,6 @@ import os
 import signal
 import time
 
-import orbit
 import tensorflow as tf
 from absl import logging
 from official.core import (
@@ -19,6 +18,7 @@ from mnasnet.training import strategies
 from mnasnet.training.checkpoints import BestCheckpoints, SharedCheckpoints
 from mnasnet.training.config import TrainingConfig
 from mnasnet.training.optimizer import MovingAverages
+from mnasnet.training.reports import Controller
 from mnasnet.training.task import METRIC, TrainingTask
 
 EVAL_FOLDER, ARCHIVE_FOLDER = "eval", "archive"
@@ -219,7 +219,7 @@ class Runner(train_lib.OrbitExperimentRunner):
                 train_actions.append(
                     SaveAtSignal(self.checkpoint_manager, self.trainer.global_step)
                 )
-        return orbit.Controller(
+        return Controller(
             strategy=self.strategy,
             trainer=self.trainer if self._training else None,
             evaluator=self.trainer if self._evaluating else None,

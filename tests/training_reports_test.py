@@ -1,0 +1,33 @@
+"""Lines of a training's log."""
+
+import numpy as np
+import pytest
+
+from mnasnet.training.reports import evaluated_line, trained_line
+
+pytestmark = pytest.mark.tensorflow
+
+
+def test_a_report_is_one_line_of_plain_numbers_one_below_the_other():
+    first = {"training_loss": np.float32(6.834166), "learning_rate": np.float32(4.464286e-05)}
+    later = {**first, "images_per_second": 3642.8982509811767, "current_epoch": 0.11126564}
+    assert trained_line(64, {**first, "current_epoch": 0.05}) == (
+        "train | step        64 | loss   6.8342 | learning rate 4.464e-05 |         - images/s | "
+        "epoch    0.05"
+    )
+    assert trained_line(437_898, later) == (
+        "train | step   437,898 | loss   6.8342 | learning rate 4.464e-05 |   3,642.9 images/s | "
+        "epoch    0.11"
+    )
+
+
+def test_a_report_of_an_evaluation_has_its_accuracies():
+    output = {
+        "best_top_1_accuracy": np.float32(0.10584958), "loss": np.float32(2.3544729),
+        "steps_per_second": 4.699364696200642, "top_1_accuracy": np.float32(0.09),
+        "top_5_accuracy": np.float32(0.48189417),
+    }  # fmt: skip
+    assert evaluated_line(128, output) == (
+        " eval | step       128 | loss   2.3545 | top-1 0.0900 | top-5 0.4819 | best top-1 0.1058 |"
+        "   4.7 steps/s"
+    )
