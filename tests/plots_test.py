@@ -1,4 +1,4 @@
-"""Tests of search.plots and search.pareto_plot: the statistics by hand, the pictures as XML."""
+"""Tests of the plots in search.reporting: the statistics by hand, the pictures as XML."""
 
 import math
 import re
@@ -6,9 +6,13 @@ from xml.etree import ElementTree
 
 import numpy as np
 import pytest
+from matplotlib.colors import to_rgb
 
-from search.reporting import plots
+from search.reporting import page as page_module
+from search.reporting import pareto_plot, plots
 from search.reporting.pareto_plot import pareto
+from search.reporting.svg import MUTED
+from search.reporting.sweep_plots import search_colours
 from search.reward import RewardConfig
 from search.trials import Measured, Trial
 
@@ -134,3 +138,33 @@ def test_learning_draws_a_panel_for_each_metric_that_is_there():
     assert "entropy of the controller, nats" in shown
     assert "KL divergence of an update, nats" in shown
     assert "clipped share of decisions, %" not in shown
+
+
+def luminance(colour):
+    """Relative luminance of (red, green, blue) in [0, 1], by WCAG 2.1."""
+    linear = [v / 12.92 if v <= 0.04045 else ((v + 0.055) / 1.055) ** 2.4 for v in colour]
+    return 0.2126 * linear[0] + 0.7152 * linear[1] + 0.0722 * linear[2]
+
+
+# White, which paper is too, and the dark page.
+@pytest.mark.parametrize("page", ["#ffffff", "#14181e"])
+def test_a_dot_of_any_colour_can_be_seen_on_the_page(page):
+    assert page in page_module.page("", ())
+    behind = np.array(to_rgb(page))
+    colours = [*pareto_plot.BY_ORDER(np.linspace(0, 1, 41))[:, :3]]
+    colours += [to_rgb(name) for count in range(2, 13) for name in search_colours(count)]
+    # The muted grey as it is on each page, and where many dots are drawn as pixels.
+    colours += [to_rgb({"#ffffff": "#66707d", "#14181e": "#98a2b0"}[page]), to_rgb(MUTED)]
+    for colour in colours:
+        seen = plots.DOT_OPACITY * np.array(colour) + (1 - plots.DOT_OPACITY) * behind
+        low, high = sorted((luminance(seen), luminance(behind)))
+        assert (high + 0.05) / (low + 0.05) >= 3, colour
+
+
+def test_trials_below_the_range_of_the_course_are_counted_in_it():
+    many = some_trials(40)
+    assert "lie below" not in plots.rewards(many, 4, [])
+    infeasible = [trial(40, accuracy=0.0, reason="too slow")]
+    assert "1 of 41 trials lie below the range drawn" in texts(
+        plots.rewards([*many, *infeasible], 4, [])
+    )

@@ -5,9 +5,9 @@ from collections.abc import Iterable, Sequence
 
 _CSS = """
 :root { color-scheme: light dark; --ink: #1b2430; --muted: #66707d; --line: #dfe3e8;
-  --paper: #ffffff; --card: #f6f8fa; --accent: #2563b0; --bar: #bcd3ee; --bar-best: #3579c6; }
+  --paper: #ffffff; --card: #f6f8fa; --accent: #2563b0; --bar: #bcd3ee; }
 @media (prefers-color-scheme: dark) { :root { --ink: #e6e9ee; --muted: #98a2b0; --line: #323a45;
-  --paper: #14181e; --card: #1c222a; --accent: #7fb2ee; --bar: #2b3f57; --bar-best: #3579c6; } }
+  --paper: #14181e; --card: #1c222a; --accent: #7fb2ee; --bar: #2b3f57; } }
 * { box-sizing: border-box; }
 body { margin: 0; background: var(--paper); color: var(--ink); font: 15px/1.5 system-ui,
   -apple-system, "Segoe UI", Roboto, "Helvetica Neue", Arial, sans-serif; }

@@ -10,13 +10,31 @@ from matplotlib.figure import Figure
 from matplotlib.ticker import FuncFormatter, LogLocator, MaxNLocator, NullFormatter
 
 from search.quantities import milliseconds, percent
-from search.reporting.plots import MOST_VECTOR_POINTS, robust_range
-from search.reporting.svg import GREEN, HALO, INK, MUTED, PAPER, RED, STYLE, to_svg
+from search.reporting.plots import (
+    DOT_OPACITY,
+    MOST_VECTOR_POINTS,
+    dot_area,
+    robust_range,
+    tell_hidden,
+)
+from search.reporting.svg import (
+    BLUE,
+    GREEN,
+    GREY,
+    HALO,
+    INK,
+    MUTED,
+    ORANGE,
+    PAPER,
+    RED,
+    STYLE,
+    to_svg,
+)
 from search.reward import RewardConfig, reward
 from search.tables import distinct_feasible, pareto_front, top
 from search.trials import COMPLETED, Measured, Trial
 
-_BY_ORDER = LinearSegmentedColormap.from_list("order", ["#a9b8c9", "#3579c6", "#d9730d"])
+BY_ORDER = LinearSegmentedColormap.from_list("order", [GREY, BLUE, ORANGE])
 # Spans of latency from here on are drawn on a logarithmic axis.
 _WIDE_SPREAD = 3.0
 
@@ -48,9 +66,9 @@ def pareto(
             latencies[: len(shown)],
             accuracies,
             c=[trial.trial for trial in networks],
-            s=16 if len(shown) > 200 else 30,
-            cmap=_BY_ORDER,
-            alpha=0.75,
+            s=1.3 * dot_area(len(shown)),
+            cmap=BY_ORDER,
+            alpha=DOT_OPACITY,
             linewidths=0,
             rasterized=len(shown) > MOST_VECTOR_POINTS,
             zorder=3,
@@ -67,13 +85,7 @@ def pareto(
         axes.plot(*at, "*", color=RED, markeredgecolor=PAPER, markersize=19, zorder=7)
         label.add(at, f"best, trial {best.trial}", RED, _ABOVE)
         axes.set_ylabel("accuracy, top-1, %")
-        hidden = int(np.sum(accuracies < axes.get_ylim()[0]))
-        if hidden:
-            text = f"{hidden:,} of {len(shown):,} networks lie below the range drawn"
-            axes.text(
-                0.01, 0.975, text, transform=axes.transAxes, va="top", fontsize=9, color=MUTED,
-                gid=HALO,
-            )  # fmt: skip
+        tell_hidden(axes, accuracies, "networks")
         _order_bar(figure, points, networks)
         _pareto_legend(axes, bool(landmarks), bool(config))
         return to_svg(figure, "pareto", "Accuracy against latency of all networks", tooltips)

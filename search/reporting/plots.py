@@ -9,9 +9,11 @@ from matplotlib.figure import Figure
 from matplotlib.ticker import FixedLocator, FuncFormatter, LogLocator, MaxNLocator, NullFormatter
 from numpy.lib.stride_tricks import sliding_window_view
 
-from search.reporting.svg import BLUE, GREEN, INK, MUTED, ORANGE, STYLE, to_svg
+from search.reporting.svg import BLUE, GREEN, HALO, INK, MUTED, ORANGE, STYLE, to_svg
 from search.trials import COMPLETED, Trial
 
+# So that a single dot has a contrast of 3 : 1 with the page, light or dark (WCAG 2.1, 1.4.11).
+DOT_OPACITY = 0.9
 # More points than these are drawn as pixels, which keeps the page small.
 MOST_VECTOR_POINTS = 1500
 _MOST_LINE_POINTS = 1500
@@ -49,6 +51,21 @@ def robust_range(values: Sequence[float]) -> tuple[float, float]:
     return low - margin, high + margin
 
 
+def dot_area(count: int) -> float:
+    """Size of each of so many dots, in square points: a few are to be seen, many not to merge."""
+    return 26.0 if count <= 200 else 12.0 if count <= 1500 else 7.0
+
+
+def tell_hidden(axes: Axes, values: Sequence[float], things: str) -> None:
+    """Says in the picture how many values lie below its range, where any do."""
+    hidden = int(np.sum(np.asarray(values) < axes.get_ylim()[0]))
+    if hidden:
+        text = f"{hidden:,} of {len(values):,} {things} lie below the range drawn"
+        axes.text(
+            0.01, 0.975, text, transform=axes.transAxes, va="top", fontsize=9, color=MUTED, gid=HALO
+        )
+
+
 def rewards(trials: Sequence[Trial], batch_size: int, random_rewards: Sequence[float]) -> str:
     """Best reward so far and running median over trials, against random sampling.
 
@@ -67,15 +84,15 @@ def rewards(trials: Sequence[Trial], batch_size: int, random_rewards: Sequence[f
         axes.scatter(
             numbers,
             values,
-            s=7,
+            s=dot_area(len(values)),
             color=MUTED,
-            alpha=0.35,
+            alpha=DOT_OPACITY,
             linewidths=0,
             rasterized=len(values) > MOST_VECTOR_POINTS,
             label="each trial",
         )
         window = max(batch_size, len(values) // 50)
-        if len(values) >= window:
+        if len(values) > window:  # one median would be no line
             # The median, since a few infeasible networks would make the mean jump.
             medians = np.median(sliding_window_view(values, window), axis=1)
             kept = _thinned(len(medians))
@@ -94,6 +111,7 @@ def rewards(trials: Sequence[Trial], batch_size: int, random_rewards: Sequence[f
                 numbers[steps], best[steps], where="post", color=BLUE, linewidth=2.4, label=label
             )
         axes.set_ylim(*robust_range(values))
+        tell_hidden(axes, values, "trials")
         _trial_axis(axes, len(values), len(random_rewards))
         axes.set_ylabel("reward")
         axes.legend(

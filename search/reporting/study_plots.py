@@ -8,10 +8,22 @@ from matplotlib.figure import Figure
 
 from search.front import pareto_positions
 from search.reporting.pareto_plot import latency_axis
-from search.reporting.svg import INK, MUTED, PAPER, STYLE, to_svg
+from search.reporting.svg import (
+    BLUE,
+    GREEN,
+    INK,
+    MUTED,
+    OCHRE,
+    ORANGE,
+    PAPER,
+    PURPLE,
+    RED,
+    STYLE,
+    to_svg,
+)
 from search.sweeping.study import Run
 
-_COLOURS = ("#3579c6", "#d9730d", "#1f9d76", "#d6336c", "#6b4bc2", "#b08900")
+_COLOURS = (BLUE, ORANGE, GREEN, RED, PURPLE, OCHRE)
 _BINS = 70
 
 

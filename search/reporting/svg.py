@@ -17,8 +17,10 @@ _VARIABLES = {INK: "--ink", MUTED: "--muted", LINE: "--line", PAPER: "--paper"}
 
 HALO = "halo"
 
-# Of middle brightness: they stand out on white and on near-black, and for the colour-blind.
-BLUE, ORANGE, GREEN, RED = "#3579c6", "#d9730d", "#1f9d76", "#d6336c"
+# Of middle brightness: they stand out on white and on near-black, 3 : 1 or more, also as dots that
+# are not quite opaque; and for the colour-blind.
+BLUE, ORANGE, GREEN, RED = "#3579c6", "#cc6a0a", "#1c916d", "#d6336c"
+GREY, PURPLE, OCHRE = "#758291", "#7b5fd0", "#a87f00"
 
 STYLE = {
     "svg.fonttype": "none",

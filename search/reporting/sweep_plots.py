@@ -10,13 +10,31 @@ from matplotlib.ticker import FuncFormatter, MaxNLocator
 
 from search.front import ReferencePoint
 from search.reporting.pareto_plot import BESIDE, Labels, draw_front, latency_axis, staircase
-from search.reporting.plots import MOST_VECTOR_POINTS, robust_range
-from search.reporting.svg import BLUE, GREEN, HALO, INK, MUTED, PAPER, STYLE, to_svg
+from search.reporting.plots import (
+    DOT_OPACITY,
+    MOST_VECTOR_POINTS,
+    dot_area,
+    robust_range,
+    tell_hidden,
+)
+from search.reporting.svg import (
+    BLUE,
+    GREEN,
+    INK,
+    MUTED,
+    OCHRE,
+    ORANGE,
+    PAPER,
+    PURPLE,
+    RED,
+    STYLE,
+    to_svg,
+)
 from search.trials import COMPLETED, Measured, Trial
 
 # From slow to fast; each stands out on white and on near-black.
 _BY_SEARCH = LinearSegmentedColormap.from_list(
-    "searches", ["#6b4bc2", "#3579c6", "#1f9d76", "#d9a30d", "#d9730d", "#d6336c"]
+    "searches", [PURPLE, BLUE, GREEN, OCHRE, ORANGE, RED]
 )
 
 
@@ -60,8 +78,8 @@ def union_front(
             latencies,
             accuracies,
             c=[colours[number] for number in numbers],
-            s=12 if len(shown) > 200 else 26,
-            alpha=0.55,
+            s=dot_area(len(shown)),
+            alpha=DOT_OPACITY,
             linewidths=0,
             rasterized=len(shown) > MOST_VECTOR_POINTS,
             zorder=3,
@@ -78,7 +96,7 @@ def union_front(
             axes.plot(*at, "D", color=GREEN, markeredgecolor=PAPER, markersize=8, zorder=6)
             label.add(at, name, GREEN, BESIDE)
         axes.set_ylabel("accuracy, top-1, %")
-        _tell_hidden(axes, accuracies)
+        tell_hidden(axes, accuracies, "networks")
         _search_legend(axes, names, colours)
         return to_svg(figure, "sweep", "Accuracy against latency, by search", tooltips)
 
@@ -107,15 +125,6 @@ def growth(trials: np.ndarray, volumes: np.ndarray, reference: ReferencePoint) -
             f"Hypervolume from {100 * reference.accuracy:.3g} % and {reference.latency_ms:.4g} ms"
         )
         return to_svg(figure, "growth", title)
-
-
-def _tell_hidden(axes, accuracies) -> None:
-    hidden = int(np.sum(accuracies < axes.get_ylim()[0]))
-    if hidden:
-        text = f"{hidden:,} of {len(accuracies):,} networks lie below the range drawn"
-        axes.text(
-            0.01, 0.975, text, transform=axes.transAxes, va="top", fontsize=9, color=MUTED, gid=HALO
-        )
 
 
 def _search_legend(axes, names, colours) -> None:
