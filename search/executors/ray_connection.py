@@ -21,6 +21,12 @@ _NOBODY = {
     grpc.StatusCode.DEADLINE_EXCEEDED: "nothing answers there",
     grpc.StatusCode.UNIMPLEMENTED: "that is not the port of the head, 6379 by default",
 }
+_UNAVAILABLE = {
+    "refused": "connection refused",
+    "lookup failed": "no host has that name",
+    "unreachable": "no way leads there",
+    "No route": "no way leads there",
+}
 
 
 def connect(config: ExecutorConfig) -> None:
@@ -60,17 +66,21 @@ def connect(config: ExecutorConfig) -> None:
 
 def _check_answers(address: str) -> None:
     """ValueError where nobody listens there, or somebody else: Ray tries for minutes."""
-    if "://" in address:
+    if address == "auto":
+        address = _running()
+        if address is None:
+            return
+    host, _, port = address.rpartition(":")
+    if "://" in address or not (host and port.isdigit()):
         raise ValueError(
             f"ray_address is {address!r}, must be HOST:PORT or auto: start the search on a host of "
             "the cluster, whose clock it uses"
         )
-    host, _, port = address.rpartition(":")
-    if not (host and port.isdigit()):
-        return  # 'auto': Ray knows at once
+    source, token = _token()
+    metadata = [("authorization", f"Bearer {token}")] if token else []
     with grpc.insecure_channel(address, options=[("grpc.enable_http_proxy", 0)]) as channel:
         try:
-            channel.unary_unary(_WHICH_CLUSTER)(b"", timeout=_PATIENCE_SECONDS)
+            channel.unary_unary(_WHICH_CLUSTER)(b"", timeout=_PATIENCE_SECONDS, metadata=metadata)
         except grpc.RpcError as error:
             why = _NOBODY.get(error.code())
             if error.code() == grpc.StatusCode.UNAUTHENTICATED and not _brings_token():
@@ -78,15 +88,58 @@ def _check_answers(address: str) -> None:
                     f"ray_address: the cluster at {address} wants a token: set RAY_AUTH_MODE=token "
                     "and have the ~/.ray/auth_token of its head"
                 ) from error
+            if error.code() == grpc.StatusCode.UNAUTHENTICATED and token:
+                raise ValueError(
+                    f"ray_address: the cluster at {address} refuses the token in {source}: it must "
+                    "be that of its head"
+                ) from error
             if why is None:
-                return  # a wrong token, for one: that is for Ray to say
-            if "refused" in error.details():
-                why = "connection refused"
+                return  # that is for Ray to say
+            # Of those who are not available, which the code does not tell apart.
+            why = next((why for said, why in _UNAVAILABLE.items() if said in error.details()), why)
             raise ValueError(f"ray_address: no cluster at {address}: {why}") from error
 
 
 def _brings_token() -> bool:
     return os.environ.get("RAY_AUTH_MODE", "").lower() == "token"
+
+
+def _token() -> tuple[str, str]:
+    """Where Ray finds its token, and the token; both empty where it brings none.
+
+    Ray shows a wrong one to the cluster for a third of a minute, with warnings.
+    """
+    if not _brings_token():
+        return "", ""
+    if token := os.environ.get("RAY_AUTH_TOKEN", "").strip():
+        return "RAY_AUTH_TOKEN", token
+    path = pathlib.Path(os.environ.get("RAY_AUTH_TOKEN_PATH") or "~/.ray/auth_token").expanduser()
+    try:
+        token, *_ = path.read_text(encoding="utf-8").splitlines() or [""]
+    except (OSError, UnicodeDecodeError):
+        return "", ""  # there may be other places; Ray knows at once
+    return str(path), token.strip()
+
+
+def _running() -> str | None:
+    """HOST:PORT of the cluster that Ray takes for 'auto'; None where it does not say.
+
+    There is no public way to ask.
+
+    Raises:
+      ValueError: where there is none, or several.
+    """
+    with contextlib.suppress(ImportError, AttributeError):
+        from ray._private import services
+
+        try:
+            return services.canonicalize_bootstrap_address_or_die("auto")
+        except ConnectionError as error:
+            raise ValueError(
+                "ray_address is 'auto', and Ray finds no cluster on this host, or several: start "
+                "one, or name its HOST:PORT"
+            ) from error
+    return None
 
 
 def _silence() -> None:
