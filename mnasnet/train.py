@@ -69,6 +69,8 @@ def _run(config: TrainingConfig, model_dir: str, mode: str) -> None:
 
         training = _made(lambda: Training(config, model_dir, mode))
     print(training.summary, flush=True)
+    if training.rounding:
+        print(training.rounding, flush=True)
     with _failures():
         outcome = training.run()
     line = f"step {outcome.step:,} of {training.train_steps:,}"

@@ -13,7 +13,7 @@ from mnasnet.training.checkpoints import pass_over_broken
 from mnasnet.training.config import TrainingConfig
 from mnasnet.training.engine import TrainingDiverged
 from mnasnet.training.folder import settings_of
-from mnasnet.training.run import Training
+from mnasnet.training.run import Training, rounding
 from mnasnet.training.trained_network import load_network
 
 pytestmark = pytest.mark.tensorflow
@@ -61,6 +61,38 @@ def test_what_a_training_prints_has_no_number_as_programs_write_it(tmp_path, cap
         ["train", "step         2"], ["train", "step         4"], [" eval", "step         4"],
     ]  # fmt: skip
     assert not any("np." in line or "{" in line for line in reports)
+
+
+@pytest.mark.parametrize(
+    ("changes", "line"),
+    [
+        ({"iterations_per_loop": 128, "log_step_count_steps": 64}, None),
+        # ceil(1,251 / 64) = 20 loops
+        (
+            {"iterations_per_loop": 1251, "log_step_count_steps": 64},
+            "iterations_per_loop 1,251 is rounded up to a checkpoint every 1,280 steps: a multiple "
+            "of log_step_count_steps 64",
+        ),
+        (
+            {"iterations_per_loop": 10, "log_step_count_steps": 64},
+            "iterations_per_loop 10 is rounded up to a checkpoint every 128 steps: at least 100 "
+            "and a multiple of log_step_count_steps 64",
+        ),
+        (
+            {"iterations_per_loop": 10, "log_step_count_steps": 50},
+            "iterations_per_loop 10 is rounded up to a checkpoint every 100 steps: at least 100",
+        ),
+        (
+            {"iterations_per_loop": 60, "strategy": "tpu"},
+            "iterations_per_loop 60 is rounded up to a checkpoint every 120 steps: at least 100 "
+            "and a multiple of iterations_per_loop 60",
+        ),
+        ({"iterations_per_loop": 1251, "log_step_count_steps": 4000}, None),  # of 1,000 steps
+    ],
+)
+def test_a_number_of_steps_between_checkpoints_that_is_rounded_is_told(changes, line):
+    train_steps = 1000 if changes.get("log_step_count_steps") == 4000 else 10_000
+    assert rounding(_config(**changes), train_steps) == line
 
 
 def test_the_best_checkpoint_is_kept_with_its_metrics(trained):

@@ -107,7 +107,9 @@ class TrainingConfig:
     tpu_zone: str | None = _field(None, "zone of the TPU")
     gcp_project: str | None = _field(None, "project of the TPU")
     steps_per_eval: int = _field(6255, "training steps between evaluations")
-    iterations_per_loop: int = _field(1251, "steps between checkpoints, at least 100")
+    iterations_per_loop: int = _field(
+        1251, "steps between checkpoints: at least 100, and whole log_step_count_steps"
+    )
     log_step_count_steps: int = _field(64, "steps between reports; a TPU runs them in one go")
     max_to_keep: int = _field(5, "checkpoints to keep")
     eval_timeout: int | None = _field(
@@ -142,9 +144,19 @@ class TrainingConfig:
                 )
 
     @property
+    def loop_steps(self) -> int:
+        """Training steps in one go; a report follows, and a checkpoint if one is due."""
+        return self.iterations_per_loop if self.strategy == "tpu" else self.log_step_count_steps
+
+    @property
     def checkpoint_steps(self) -> int:
-        """Training steps between checkpoints."""
+        """Training steps after which a checkpoint is due."""
         return max(100, self.iterations_per_loop)
+
+    @property
+    def saved_steps(self) -> int:
+        """Training steps from one checkpoint to the next: a checkpoint waits for a loop's end."""
+        return -(-self.checkpoint_steps // self.loop_steps) * self.loop_steps
 
 
 _AT_LEAST_ONE = (

@@ -32,8 +32,7 @@ def experiment_config(
     config: TrainingConfig, *, train_steps: int, num_eval_steps: int, seed: int
 ) -> config_definitions.ExperimentConfig:
     """What the engine has to know; the recipe itself is in the task."""
-    on_tpu = config.strategy == "tpu"
-    steps_per_loop = config.iterations_per_loop if on_tpu else config.log_step_count_steps
+    steps_per_loop = min(config.loop_steps, train_steps)
     return config_definitions.ExperimentConfig(
         task=config_definitions.TaskConfig(
             train_data=config_definitions.DataConfig(
@@ -45,8 +44,8 @@ def experiment_config(
         ),
         trainer=config_definitions.TrainerConfig(
             train_steps=train_steps,
-            steps_per_loop=min(steps_per_loop, train_steps),
-            summary_interval=min(steps_per_loop, train_steps),
+            steps_per_loop=steps_per_loop,
+            summary_interval=steps_per_loop,
             checkpoint_interval=config.checkpoint_steps,
             max_to_keep=config.max_to_keep,
             validation_steps=num_eval_steps,

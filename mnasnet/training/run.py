@@ -43,6 +43,7 @@ class Training:
       network: what is trained.
       train_steps: steps of the whole training.
       summary: one line that says what runs on what.
+      rounding: one line that says how `iterations_per_loop` was rounded, None where it was not.
 
     Raises:
       ValueError: for settings, data or devices that do not go together, or a folder that holds
@@ -83,6 +84,7 @@ class Training:
             f"{self._data.num_train:,} images to train on, {self._data.num_eval:,} to evaluate on; "
             f"replicas: {strategy.num_replicas_in_sync}; step {start:,} of {self.train_steps:,}"
         )
+        self.rounding = None if mode == "eval" else rounding(config, self.train_steps)
         self._mode = mode
         task = TrainingTask(config, self.network, self._data, eval_steps)
         params = experiment_config(
@@ -146,6 +148,26 @@ def num_train_steps(config: TrainingConfig, num_train_images: int) -> int:
     if config.train_epochs is None:
         return config.train_steps
     return max(1, round(config.train_epochs * num_train_images / config.train_batch_size))
+
+
+def rounding(config: TrainingConfig, train_steps: int) -> str | None:
+    """What becomes of an iterations_per_loop that cannot be as it is, None where it can.
+
+    Nothing is said of one that a training of so many steps does not come to.
+    """
+    asked, saved = config.iterations_per_loop, config.saved_steps
+    if saved == asked or asked >= train_steps:
+        return None
+    reasons = []
+    if asked < config.checkpoint_steps:
+        reasons.append(f"at least {config.checkpoint_steps}")
+    if saved > config.checkpoint_steps:
+        whole = "iterations_per_loop" if config.strategy == "tpu" else "log_step_count_steps"
+        reasons.append(f"a multiple of {whole} {config.loop_steps:,}")
+    return (
+        f"iterations_per_loop {asked:,} is rounded up to a checkpoint every {saved:,} steps: "
+        f"{' and '.join(reasons)}"
+    )
 
 
 def newest_checkpoint(model_dir: str) -> str:
