@@ -163,14 +163,26 @@ def test_each_clock_has_a_name(told, name):
     assert clock_name(findings(settings={"latency": told})) == name
 
 
-def test_notes_stand_in_every_part_that_shows_latencies(tmp_path, store):
+def test_notes_are_said_once_and_the_picture_names_the_clock(tmp_path, store):
     fill(store, 12)
     store.add_landmark("mnasnet-a1", measured(("x",), 0.7, 50.0))
+    settings = store.settings()["settings"]
+    store.save_settings({"settings": {**settings, "latency": {"kind": "estimate:pixel1"}}})
     html = report(tmp_path, store)
-    parts = dict(re.findall("<h2>(.*?)</h2>(.*?)</section>", html, re.DOTALL))
-    for title in ("Accuracy and latency", "Best networks", "Beside published networks"):
-        assert NOTE in parts[title], title
     assert NOTE in html.partition("<h2>")[0]
+    assert html.count(NOTE) == 1
+    picture = html.partition("<h2>Accuracy and latency</h2>")[2].partition("</section>")[0]
+    assert "latency, estimated for Pixel 1, ms" in picture
+    assert "accuracy, top-1, proxy task, %" in picture
+
+
+def test_no_caption_or_note_is_repeated(tmp_path, store):
+    fill(store, 60)
+    store.add_landmark("mnasnet-a1", measured(("x",), 0.7, 50.0))
+    store.add_update(1, {"reward": 0.6, "entropy": 42.0, "approx_kl": 0.01, "clip_fraction": 0.1})
+    told = re.findall(r'class="(?:caption|note)">(.*?)</', report(tmp_path, store))
+    assert len(told) >= 8
+    assert len(set(told)) == len(told)
 
 
 def test_run_part_shows_settings_escaped(tmp_path, store):

@@ -105,7 +105,6 @@ def _curves(findings: Findings) -> str:
         "Best reward over networks evaluated",
         figure(plots.curves(findings.summaries, optimum), told),
         figure(plots.ends(findings.summaries, optimum), ends),
-        _notes(findings),
     )
 
 

@@ -59,7 +59,10 @@ def headline(findings: Findings) -> str:
 
 
 def notes(findings: Findings) -> str:
-    """What must be said wherever latencies are shown: how they, and accuracies, came about."""
+    """How accuracies and latencies came about, with their errors; said once in a page.
+
+    Pictures name the clock on their axis, so that one that is cut out does not mislead.
+    """
     told = findings.notes
     if not told:
         told = [

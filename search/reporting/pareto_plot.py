@@ -40,7 +40,11 @@ _WIDE_SPREAD = 3.0
 
 
 def pareto(
-    trials: Sequence[Trial], landmarks: dict[str, Measured], config: RewardConfig | None
+    trials: Sequence[Trial],
+    landmarks: dict[str, Measured],
+    config: RewardConfig | None,
+    accuracy_name: str = "top-1",
+    latency_name: str = "latency",
 ) -> str:
     """Accuracy against latency of all feasible networks, with the front and the best of them.
 
@@ -48,6 +52,8 @@ def pareto(
       trials: at least one of them feasible.
       landmarks: reference networks by name; infeasible ones are left out.
       config: draws the target and curves of equal reward; None where it is not known.
+      accuracy_name: what the accuracies are, such as 'top-1, proxy task'.
+      latency_name: what the latencies are, such as 'latency, on Google Pixel'.
     """
     networks, front, best = distinct_feasible(trials), pareto_front(trials), top(trials, 1)[0]
     landmarks = {name: m for name, m in landmarks.items() if m.status == COMPLETED}
@@ -56,10 +62,10 @@ def pareto(
     accuracies = np.array([100 * m.accuracy for m in shown])
     with matplotlib.rc_context(STYLE):
         figure = Figure(figsize=(9.6, 5.6))
-        axes = figure.add_axes((0.06, 0.1, 0.885, 0.775))
+        axes = figure.add_axes((0.072, 0.1, 0.873, 0.775))
         in_view = [*accuracies, *(100 * m.accuracy for m in landmarks.values())]
         axes.set_ylim(*robust_range(in_view))
-        latency_axis(axes, latencies, config)
+        latency_axis(axes, latencies, config, latency_name)
         if config:
             _draw_reward(axes, config)
         points = axes.scatter(
@@ -84,20 +90,22 @@ def pareto(
         at = (best.measured.latency_ms, 100 * best.measured.accuracy)
         axes.plot(*at, "*", color=RED, markeredgecolor=PAPER, markersize=19, zorder=7)
         label.add(at, f"best, trial {best.trial}", RED, _ABOVE)
-        axes.set_ylabel("accuracy, top-1, %")
+        axes.set_ylabel(f"accuracy, {accuracy_name}, %")
         tell_hidden(axes, accuracies, "networks")
         _order_bar(figure, points, networks)
         _pareto_legend(axes, bool(landmarks), bool(config))
         return to_svg(figure, "pareto", "Accuracy against latency of all networks", tooltips)
 
 
-def latency_axis(axes: Axes, latencies: np.ndarray, config: RewardConfig | None) -> None:
+def latency_axis(
+    axes: Axes, latencies: np.ndarray, config: RewardConfig | None, name: str = "latency"
+) -> None:
     """Range and scale of an axis of latencies, with the target where it is near."""
     low, high = latencies.min(), latencies.max()
     # A target far from all networks would leave them a corner of the picture.
     if config and low / 2 <= config.target_latency_ms <= high * 2:
         low, high = min(low, config.target_latency_ms), max(high, config.target_latency_ms)
-    axes.set_xlabel("latency, ms")
+    axes.set_xlabel(f"{name}, ms")
     if high / low > _WIDE_SPREAD:
         axes.set_xscale("log")
         margin = (high / low) ** 0.04
@@ -106,7 +114,7 @@ def latency_axis(axes: Axes, latencies: np.ndarray, config: RewardConfig | None)
         axes.xaxis.set_major_locator(LogLocator(subs=subs))
         axes.xaxis.set_major_formatter(FuncFormatter(lambda ms, _: f"{ms:g}"))
         axes.xaxis.set_minor_formatter(NullFormatter())
-        axes.set_xlabel("latency, ms (logarithmic)")
+        axes.set_xlabel(f"{name}, ms (logarithmic)")
     else:
         margin = 0.06 * (high - low) or 0.1 * high
         axes.set_xlim(low - margin, high + margin)

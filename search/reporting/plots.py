@@ -80,7 +80,7 @@ def rewards(trials: Sequence[Trial], batch_size: int, random_rewards: Sequence[f
     best = np.maximum.accumulate(feasible)
     with matplotlib.rc_context(STYLE):
         figure = Figure(figsize=(9.6, 4.0))
-        axes = figure.add_axes((0.065, 0.14, 0.915, 0.74))
+        axes = figure.add_axes((0.072, 0.14, 0.908, 0.74))
         axes.scatter(
             numbers,
             values,

@@ -2,8 +2,9 @@
 
 from search.quantities import amount, counted, duration, magnitude, milliseconds, percent
 from search.reporting import plots
+from search.reporting.clock import latency_label
 from search.reporting.findings import Findings
-from search.reporting.headline import beside, notes
+from search.reporting.headline import beside
 from search.reporting.page import command, figure, network, paragraph, section, table
 from search.reporting.pareto_plot import pareto
 from search.reporting.phones import timing_phones
@@ -24,8 +25,14 @@ def trade_off(findings: Findings) -> str:
     )
     if findings.reward_config:
         caption += " Networks on one dotted curve have the same reward, written at its end."
-    picture = pareto(findings.trials, findings.landmarks, findings.reward_config)
-    return section("Accuracy and latency", figure(picture, caption), notes(findings))
+    picture = pareto(
+        findings.trials,
+        findings.landmarks,
+        findings.reward_config,
+        accuracy_name=findings.accuracy_name,
+        latency_name=latency_label(findings),
+    )
+    return section("Accuracy and latency", figure(picture, caption))
 
 
 def best_networks(findings: Findings) -> str:
@@ -54,7 +61,7 @@ def best_networks(findings: Findings) -> str:
             f"{table(header, more, 'nnnnnnnh')}</details>"
         )
     text = "Ordered by reward. These and their settings are in top.json, all trials in trials.csv."
-    return section("Best networks", *parts, paragraph(text, "caption"), notes(findings))
+    return section("Best networks", *parts, paragraph(text, "caption"))
 
 
 def landmarks(findings: Findings) -> str:
@@ -78,7 +85,6 @@ def landmarks(findings: Findings) -> str:
         "Beside published networks",
         paragraph(text, "caption"),
         table(header, rows, "tnnnnnt"),
-        notes(findings),
     )
 
 

@@ -164,7 +164,7 @@ def study_page(study: Study) -> str:
         (
             card,
             section("What came out", table(header, rows, "tnnntnnn")),
-            section("The fronts", fronts, notes),
-            section("What was sampled", sampled, notes),
+            section("The fronts", fronts),
+            section("What was sampled", sampled),
         ),
     )

@@ -37,7 +37,7 @@ def fronts(runs: Sequence[Run], long_run: Run, target_latency_ms: float) -> str:
     """
     with matplotlib.rc_context(STYLE):
         figure = Figure(figsize=(9.6, 5.6))
-        axes = figure.add_axes((0.06, 0.1, 0.925, 0.76))
+        axes = figure.add_axes((0.072, 0.1, 0.913, 0.76))
         x, y = _staircase(long_run)
         low, high = y.min(), y.max()
         latency_axis(axes, x, None)

@@ -51,6 +51,8 @@ def union_front(
     names: Sequence[str],
     best: Sequence[Trial | None],
     landmarks: dict[str, Measured],
+    accuracy_name: str = "top-1",
+    latency_name: str = "latency",
 ) -> str:
     """Accuracy against latency of all networks, coloured by the search that found them first.
 
@@ -61,6 +63,8 @@ def union_front(
       names: of the searches.
       best: of each search by its own reward.
       landmarks: reference networks by name; infeasible ones are left out.
+      accuracy_name: see `pareto_plot.pareto`.
+      latency_name: see there.
     """
     landmarks = {name: m for name, m in landmarks.items() if m.status == COMPLETED}
     shown = [trial.measured for trial in networks]
@@ -69,11 +73,11 @@ def union_front(
     colours = search_colours(len(names))
     with matplotlib.rc_context(STYLE):
         figure = Figure(figsize=(9.6, 5.8))
-        axes = figure.add_axes((0.06, 0.095, 0.925, 0.745))
+        axes = figure.add_axes((0.072, 0.095, 0.913, 0.745))
         of_landmarks = [100 * m.accuracy for m in landmarks.values()]
         axes.set_ylim(*robust_range([*accuracies, *of_landmarks]))
         in_view = [*latencies, *(m.latency_ms for m in landmarks.values())]
-        latency_axis(axes, np.array(in_view), None)
+        latency_axis(axes, np.array(in_view), None, latency_name)
         axes.scatter(
             latencies,
             accuracies,
@@ -95,7 +99,7 @@ def union_front(
             at = (measured.latency_ms, 100 * measured.accuracy)
             axes.plot(*at, "D", color=GREEN, markeredgecolor=PAPER, markersize=8, zorder=6)
             label.add(at, name, GREEN, BESIDE)
-        axes.set_ylabel("accuracy, top-1, %")
+        axes.set_ylabel(f"accuracy, {accuracy_name}, %")
         tell_hidden(axes, accuracies, "networks")
         _search_legend(axes, names, colours)
         return to_svg(figure, "sweep", "Accuracy against latency, by search", tooltips)
@@ -112,7 +116,7 @@ def growth(trials: np.ndarray, volumes: np.ndarray, reference: ReferencePoint) -
     last = volumes[-1] or 1.0
     with matplotlib.rc_context(STYLE):
         figure = Figure(figsize=(9.6, 2.9))
-        axes = figure.add_axes((0.06, 0.19, 0.925, 0.72))
+        axes = figure.add_axes((0.072, 0.19, 0.913, 0.72))
         axes.plot(trials, 100 * volumes / last, color=BLUE, linewidth=2.4)
         axes.set_xlabel("trials of all searches")
         axes.set_ylabel("hypervolume, % of the end")

@@ -4,6 +4,7 @@ import html
 
 from search.quantities import amount, counted, milliseconds, percent
 from search.reporting import sweep_plots
+from search.reporting.clock import latency_label
 from search.reporting.headline import notes
 from search.reporting.page import command, figure, network, paragraph, section, table
 from search.reporting.sweep_findings import SweepFindings
@@ -68,13 +69,15 @@ def trade_off(findings: SweepFindings) -> str:
         findings.names,
         [contribution.best for contribution in findings.contributions],
         findings.whole.landmarks,
+        accuracy_name=findings.whole.accuracy_name,
+        latency_name=latency_label(findings.whole),
     )
     caption = (
         "Each point is a network, in the colour of the search that was first to propose it. The "
         "line is the front of all searches together; rest the pointer on a mark to read its "
         "blocks. A star is what a search found best by its own reward."
     )
-    return section("The union front", figure(picture, caption), notes(findings.whole))
+    return section("The union front", figure(picture, caption))
 
 
 def front_networks(findings: SweepFindings) -> str:
