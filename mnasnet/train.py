@@ -7,17 +7,21 @@
 
 Settings come from --config_file, then --params_override, then flags, each over those before. The
 model_dir gets checkpoints, the best of them in archive/, TensorBoard summaries in train/ and eval/,
-and params.yaml and network.json, which say what is trained. SIGTERM saves, then stops.
+and params.yaml and network.json, which say what is trained. SIGTERM saves, then stops;
+Ctrl-C stops, and says which step is saved. The same command goes on.
 """  # noqa: E501, a command in one line
 
+import contextlib
 import dataclasses
 import os
+import sys
+from collections.abc import Iterator
 
 from absl import flags
 
 from mnasnet.training import flags as train_flags
 from mnasnet.training.config import TrainingConfig
-from mnasnet.training.words import in_a_line
+from mnasnet.training.words import in_a_line, kept, this_command
 from tflite_bench import command_line
 
 
@@ -34,16 +38,12 @@ def main() -> int | None:
     if mode == "export_only":
         _export(model_dir, export_dir)
         return None
-    if values.top_k is not None:
-        from mnasnet.training import best as train_best
-
-        with command_line.usage_errors():
-            if mode != "train_and_eval":
-                raise ValueError(f"--top_k trains and evaluates, it does not go with mode {mode}")
-        with _failures():
-            train_best.train_best(found, config, model_dir)
-        return None
-    _run(config, model_dir, mode)
+    several = values.top_k is not None
+    with _failures(model_dir, mode, several):
+        if several:
+            _train_best(found, config, model_dir, mode)
+            return None
+        _run(config, model_dir, mode)
     if export_dir and mode == "train_and_eval":
         _export(model_dir, export_dir)
     return None
@@ -63,6 +63,15 @@ def _config(mode: str, model_dir: str) -> TrainingConfig:
     )
 
 
+def _train_best(found, config: TrainingConfig, model_dir: str, mode: str) -> None:
+    from mnasnet.training import best as train_best
+
+    with command_line.usage_errors():
+        if mode != "train_and_eval":
+            raise ValueError(f"--top_k trains and evaluates, it does not go with mode {mode}")
+    train_best.train_best(found, config, model_dir)
+
+
 def _run(config: TrainingConfig, model_dir: str, mode: str) -> None:
     with command_line.usage_errors():
         from mnasnet.training.run import Training
@@ -71,8 +80,7 @@ def _run(config: TrainingConfig, model_dir: str, mode: str) -> None:
     print(training.summary, flush=True)
     if training.rounding:
         print(training.rounding, flush=True)
-    with _failures():
-        outcome = training.run()
+    outcome = training.run()
     line = f"step {outcome.step:,} of {training.train_steps:,}"
     for name in ("top_1_accuracy", "top_5_accuracy"):
         if name in outcome.metrics:
@@ -90,28 +98,45 @@ def _made(make):
         raise command_line.SurroundingsError(in_a_line(error)) from error
 
 
-class _failures:
-    """Turns what happens to a training, and is no bug, into one line."""
+@contextlib.contextmanager
+def _failures(model_dir: str, mode: str, several: bool) -> Iterator[None]:
+    """One line for what happens to a training and is no bug, and what is saved of it."""
+    try:
+        yield
+    except KeyboardInterrupt:
+        told = f"Stopped{_kept(model_dir, mode, several)}. Go on with:\n  {this_command()}"
+        print(f"\n{told}", file=sys.stderr)
+        raise
+    except (command_line.UsageError, command_line.SurroundingsError):
+        raise
+    except Exception as error:
+        if (line := _of_surroundings(error)) is None:
+            raise
+        raise command_line.SurroundingsError(f"{line}{_kept(model_dir, mode, several)}") from error
 
-    def __enter__(self):
-        return self
 
-    def __exit__(self, kind, error, traceback):
-        if error is None:
-            return
-        import tensorflow as tf
+def _kept(model_dir: str, mode: str, several: bool) -> str:
+    if mode == "eval":
+        return ""
+    return f"; what is done is kept in {model_dir}" if several else f"; {kept(model_dir)}"
 
-        from mnasnet.training.engine import TrainingDiverged
 
-        gone = (
-            tf.errors.DataLossError,
-            tf.errors.ResourceExhaustedError,
-            tf.errors.UnavailableError,
-            tf.errors.NotFoundError,
-        )
-        of_input = isinstance(error, tf.errors.InvalidArgumentError) and "Iterator" in str(error)
-        if isinstance(error, (TrainingDiverged, OSError, *gone)) or of_input:
-            raise command_line.SurroundingsError(in_a_line(error)) from error
+def _of_surroundings(error: Exception) -> str | None:
+    """What went wrong around the training, None where that is not it."""
+    import tensorflow as tf
+
+    from mnasnet.training.engine import TrainingDiverged
+
+    gone = (
+        tf.errors.DataLossError,
+        tf.errors.ResourceExhaustedError,
+        tf.errors.UnavailableError,
+        tf.errors.NotFoundError,
+    )
+    of_input = isinstance(error, tf.errors.InvalidArgumentError) and "Iterator" in str(error)
+    if isinstance(error, (TrainingDiverged, OSError, *gone)) or of_input:
+        return in_a_line(error)
+    return None
 
 
 def _export(model_dir: str, export_dir: str) -> None:

@@ -2,6 +2,7 @@
 
 import os
 import pathlib
+import shlex
 import signal
 import subprocess
 import sys
@@ -55,12 +56,33 @@ def test_a_killed_training_goes_on_and_one_told_to_stop_saves_first(tmp_path):
     saved_at = int(tf.train.latest_checkpoint(folder).rpartition("-")[2])
     assert saved_at % 50 == 0
 
+    assert f"told to stop, step {saved_at:,} is saved" in output
+
     config = read_params(str(folder))
     training = Training(
         type(config)(**vars(config) | {"train_steps": saved_at + 7}), str(folder), "train"
     )
     assert f"step {saved_at:,} of {saved_at + 7:,}" in training.summary
     assert training.run().step == saved_at + 7
+
+
+def test_ctrl_c_says_which_step_is_saved_and_how_to_go_on(tmp_path):
+    folder = tmp_path / "m m"
+    process = _start(
+        *_SMALL, "--mode=train", "--train_steps=1000000", "--max_to_keep=1000",
+        f"--model_dir={folder}",
+    )  # fmt: skip
+    _wait_for(folder / "ckpt-150.index", process)
+    process.send_signal(signal.SIGINT)
+    _, errors = process.communicate(timeout=60)
+    assert process.returncode == 130
+    saved = int(tf.train.latest_checkpoint(folder).rpartition("-")[2])
+    assert f"\nStopped; step {saved:,} is saved in {folder}. Go on with:\n" in errors
+    command = shlex.split(errors.splitlines()[-2])
+    assert command[0] == sys.executable
+    assert command[1:3] == ["-m", "mnasnet.train"]
+    assert command[-1] == f"--model_dir={folder}"
+    assert errors.splitlines()[-1] == "interrupted"
 
 
 @pytest.mark.parametrize(

@@ -1,4 +1,4 @@
-from mnasnet.training.words import in_a_line
+from mnasnet.training.words import in_a_line, kept
 
 
 def test_the_line_that_says_what_was_wrong_is_found():
@@ -9,3 +9,16 @@ def test_the_line_that_says_what_was_wrong_is_found():
     assert in_a_line(ValueError(text)) == "corrupted record at 81270"
     assert in_a_line(ValueError("no space left\nmore")) == "no space left"
     assert in_a_line(ValueError()) == "ValueError"
+
+
+def test_operations_of_tensorflow_are_left_out():
+    error = RuntimeError("{{function_node __wrapped__SaveV2}} m/a; No space left [Op:SaveV2]")
+    assert in_a_line(error) == "m/a; No space left"
+
+
+def test_what_is_kept_is_read_from_the_folder(tmp_path):
+    assert kept(str(tmp_path)) == f"no step is saved in {tmp_path}"
+    (tmp_path / "checkpoint").write_text(
+        'model_checkpoint_path: "ckpt-1280"\nall_model_checkpoint_paths: "ckpt-64"\n'
+    )
+    assert kept(str(tmp_path)) == f"step 1,280 is saved in {tmp_path}"

@@ -247,5 +247,5 @@ class SaveAtSignal:
     def __call__(self, output: dict) -> None:
         if self._told:
             self._manager.save(checkpoint_number=int(self._step.numpy()), check_interval=False)
-            logging.info("told to stop; saved step %d", int(self._step.numpy()))
+            print(f"told to stop, step {int(self._step.numpy()):,} is saved", flush=True)
             raise SystemExit(128 + signal.SIGTERM)

@@ -1,11 +1,44 @@
-"""TensorFlow's errors for people."""
+"""What happened to a training, and how to go on, for people. Nothing here imports TensorFlow."""
+
+import os
+import re
+import shlex
+import sys
+
+from mnasnet import storage
 
 # What TensorFlow says before it says what was wrong.
 _PREFACES = ("Graph execution error", "Detected at", "<stack traces", "File ")
+# What it says of its own inside, around that.
+_OPERATION = r"^\{\{function_node [^}]*\}\} | \[Op:\w+\]$"
 
 
 def in_a_line(error: BaseException) -> str:
     """The line of an error's text that says what was wrong."""
     lines = [" ".join(line.split()) for line in str(error).splitlines()]
     telling = [line for line in lines if line and not line.startswith(_PREFACES)]
-    return (telling or lines or [type(error).__name__])[0]
+    line = (telling or lines or [type(error).__name__])[0]
+    return re.sub(_OPERATION, "", line)
+
+
+def newest_step(model_dir: str) -> int | None:
+    """The step of the checkpoint that a training goes on from, None where there is none."""
+    path = os.path.join(model_dir, "checkpoint")
+    if not storage.exists(path):
+        return None
+    found = re.match(r'model_checkpoint_path: ".*-(\d+)"', storage.read_text(path))
+    return int(found[1]) if found else None
+
+
+def kept(model_dir: str) -> str:
+    """What the folder of a training has, for a sentence."""
+    step = newest_step(model_dir)
+    return f"{'no step' if step is None else f'step {step:,}'} is saved in {model_dir}"
+
+
+def this_command() -> str:
+    """The command that started this process, ready for a shell."""
+    main = sys.modules["__main__"].__spec__
+    return shlex.join(
+        [sys.executable, *(["-m", main.name] if main else sys.argv[:1]), *sys.argv[1:]]
+    )
