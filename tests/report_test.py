@@ -1,9 +1,11 @@
 """Tests of search.report: what the page says, for searches of every kind, and the command."""
 
 import dataclasses
+import html as html_module
 import math
 import os
 import re
+import shlex
 import subprocess
 import sys
 from pathlib import Path
@@ -17,6 +19,7 @@ from search.report import report_on, write_report
 from search.reporting import sections
 from search.reporting.clock import clock_name
 from search.reporting.findings import Findings
+from search.reporting.page import command
 from search.reward import RewardConfig, reward
 from search.search_space import get_space
 from search.trials import Measured, Trial, TrialStore
@@ -102,7 +105,7 @@ def test_report_of_a_search_has_all_parts_and_stands_alone(tmp_path, store):
 def test_headline_names_the_best_network_and_the_command_to_train_it(tmp_path, store):
     fill(store, 12)
     best = max(store.trials(), key=lambda trial: trial.reward)
-    card = report(tmp_path, store).partition("<h2>")[0]
+    card = report(tmp_path, store).partition("<h2>")[0].replace(" \\\n    ", " ")
     for text in (f"{best.reward:.4f}", f"{100 * best.measured.accuracy:.2f} %", "3.89 M", "312 M",
                  f"Found in trial {best.trial}.", *best.network,
                  f"python -m mnasnet.train --from_search={tmp_path} --rank=1"):  # fmt: skip
@@ -210,6 +213,19 @@ def test_run_part_calls_the_host_by_what_it_did(accuracy, latency, worker, host)
     kinds = {"accuracy": {"kind": accuracy}, "latency": {"kind": latency}}
     run = sections.run(findings([trial], device="Some CPU", settings=kinds))
     assert f'<td class="">{host}</td><td class="">Some CPU</td>' in run
+
+
+def test_a_long_command_goes_on_in_lines_that_a_shell_reads_as_one():
+    words = ["python", "-m", "search.main", *(f"--flag_{n}=a b" for n in range(30))]
+    shown = re.fullmatch("<pre>(.*)</pre>", command(shlex.join(words)), re.DOTALL)[1]
+    lines = html_module.unescape(shown).splitlines()
+    assert len(lines) > 1
+    assert max(map(len, lines)) <= 110
+    printed = subprocess.run(
+        ["sh", "-c", f"printf '%s\\n' {html_module.unescape(shown)}"],
+        capture_output=True, text=True, check=True,
+    )  # fmt: skip
+    assert printed.stdout.splitlines() == words
 
 
 def test_report_writes_the_tables_too(tmp_path, store):

@@ -1,5 +1,6 @@
 """The head of report.html: the best network, whether it meets the target, how to go on with it."""
 
+import shlex
 from collections.abc import Sequence
 
 import numpy as np
@@ -44,7 +45,7 @@ def headline(findings: Findings) -> str:
     retrain = ""
     if findings.settings.get("architecture"):
         retrain = paragraph("Train it in full with", "caption") + command(
-            f"python -m mnasnet.train --from_search={findings.workdir} --rank=1 "
+            f"python -m mnasnet.train --from_search={shlex.quote(str(findings.workdir))} --rank=1 "
             "--data_dir=IMAGENET --model_dir=DIR"
         )
     parts = (

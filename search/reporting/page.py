@@ -1,8 +1,11 @@
 """The frame of report.html: one file without scripts, for light, dark and paper."""
 
 import html
+import shlex
 from collections.abc import Iterable, Sequence
 
+# As many characters as a line of the page holds, with room for the backslash.
+_COMMAND_COLUMNS = 108
 _CSS = """
 :root { color-scheme: light dark; --ink: #1b2430; --muted: #66707d; --line: #dfe3e8;
   --paper: #ffffff; --card: #f6f8fa; --accent: #2563b0; --bar: #bcd3ee; }
@@ -56,11 +59,11 @@ summary { cursor: pointer; color: var(--accent); font-size: 13.5px; padding: 4px
   font-size: 13px; }
 .choice { position: relative; display: flex; justify-content: space-between; gap: 6px;
   font-size: 11.5px; line-height: 17px; padding: 0 5px; margin: 1px 0; border-radius: 3px;
-  min-width: 76px; overflow: hidden; white-space: nowrap; color: var(--muted); }
+  min-width: 76px; overflow: hidden; white-space: nowrap; }
 .choice::before { content: ""; position: absolute; inset: 0 auto 0 0; width: var(--share);
   background: var(--bar); border-radius: 3px; }
 .choice > * { position: relative; font-variant-numeric: tabular-nums; }
-.choice.likeliest { color: var(--ink); font-weight: 650; }
+.choice.likeliest { font-weight: 650; }
 @media (max-width: 640px) { main { padding: 20px 14px 40px; } .measures { gap: 10px 24px; }
   .measures b { font-size: 21px; } }
 @media print { :root { color-scheme: light; --ink: #111; --muted: #555; --line: #ccc;
@@ -108,7 +111,18 @@ def measures(shown: Iterable[tuple[str, str]]) -> str:
 
 
 def command(text: str) -> str:
-    """A command to copy."""
+    """A command to copy, as `shlex.join` gives it; a long one goes on in further lines."""
+    lines = [""]
+    for word in shlex.split(text):
+        word = shlex.quote(word)
+        if lines[-1] and len(lines[-1]) + len(word) >= _COMMAND_COLUMNS:
+            lines.append("   ")
+        lines[-1] += f" {word}" if lines[-1] else word
+    return listing(" \\\n".join(lines))
+
+
+def listing(text: str) -> str:
+    """Lines as they stand in a file."""
     return f"<pre>{html.escape(text)}</pre>"
 
 

@@ -5,7 +5,7 @@ from search.reporting import plots
 from search.reporting.clock import latency_label
 from search.reporting.findings import Findings
 from search.reporting.headline import beside
-from search.reporting.page import command, figure, network, paragraph, section, table
+from search.reporting.page import command, figure, listing, network, paragraph, section, table
 from search.reporting.pareto_plot import pareto
 from search.reporting.phones import timing_phones
 from search.trials import COMPLETED, Measured
@@ -146,9 +146,11 @@ def run(findings: Findings) -> str:
     if versions:
         rows.append(("versions", ", ".join(f"{k} {v}" for k, v in versions.items())))
     parts = [table((), rows, "tt", "narrow")]
-    for name, text in (("command", "Command"), ("flags", "Flags that differ from their defaults")):
-        if settings.get(name):
-            parts.append(paragraph(text, "caption") + command(settings[name].strip()))
+    if settings.get("command"):
+        parts.append(paragraph("Command", "caption") + command(settings["command"]))
+    if settings.get("flags"):
+        text = "Flags that differ from their defaults"
+        parts.append(paragraph(text, "caption") + listing(settings["flags"].strip()))
     results_depend_on = [
         (name, str(value))
         for name, value in flatten(settings.get("settings") or {}).items()

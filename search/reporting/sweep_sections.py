@@ -1,6 +1,7 @@
 """The sections of sweep.html."""
 
 import html
+import shlex
 
 from search.quantities import amount, counted, milliseconds, percent
 from search.reporting import sweep_plots
@@ -50,7 +51,8 @@ def headline(findings: SweepFindings) -> str:
         retrain = paragraph(
             "Train a network of the front in full; the rank is its row below", "caption"
         ) + command(
-            f"python -m mnasnet.train --from_search={whole.workdir} --rank={len(front) // 2 + 1}"
+            f"python -m mnasnet.train --from_search={shlex.quote(str(whole.workdir))} "
+            f"--rank={len(front) // 2 + 1} --data_dir=IMAGENET --model_dir=DIR"
         )
     return (
         f'{head}<div class="card"><div class="measures">{measures}</div>{paragraph(text)}'
