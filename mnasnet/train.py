@@ -13,6 +13,7 @@ Ctrl-C stops, and says which step is saved. The same command goes on.
 
 import contextlib
 import dataclasses
+import errno
 import os
 import sys
 from collections.abc import Iterator
@@ -107,12 +108,15 @@ def _failures(model_dir: str, mode: str, several: bool) -> Iterator[None]:
         told = f"Stopped{_kept(model_dir, mode, several)}. Go on with:\n  {this_command()}"
         print(f"\n{told}", file=sys.stderr)
         raise
-    except (command_line.UsageError, command_line.SurroundingsError):
+    except (command_line.UsageError, command_line.SurroundingsError, BrokenPipeError):
         raise
     except Exception as error:
-        if (line := _of_surroundings(error)) is None:
+        if (line := _of_surroundings(error, model_dir)) is None:
             raise
-        raise command_line.SurroundingsError(f"{line}{_kept(model_dir, mode, several)}") from error
+        line += _kept(model_dir, mode, several)
+        if not isinstance(error, ArithmeticError):  # that would diverge again
+            line += "; start the same command again when that is mended"
+        raise command_line.SurroundingsError(line) from error
 
 
 def _kept(model_dir: str, mode: str, several: bool) -> str:
@@ -121,7 +125,7 @@ def _kept(model_dir: str, mode: str, several: bool) -> str:
     return f"; what is done is kept in {model_dir}" if several else f"; {kept(model_dir)}"
 
 
-def _of_surroundings(error: Exception) -> str | None:
+def _of_surroundings(error: Exception, model_dir: str) -> str | None:
     """What went wrong around the training, None where that is not it."""
     import tensorflow as tf
 
@@ -134,9 +138,14 @@ def _of_surroundings(error: Exception) -> str | None:
         tf.errors.NotFoundError,
     )
     of_input = isinstance(error, tf.errors.InvalidArgumentError) and "Iterator" in str(error)
-    if isinstance(error, (TrainingDiverged, OSError, *gone)) or of_input:
+    if isinstance(error, TrainingDiverged):
         return in_a_line(error)
-    return None
+    if not isinstance(error, (OSError, *gone)) and not of_input:
+        return None
+    line = in_a_line(error)
+    if os.strerror(errno.ENOSPC) in line:  # TensorFlow names a file that was there for a moment
+        return f"no space left on the disk of {model_dir}"
+    return line
 
 
 def _export(model_dir: str, export_dir: str) -> None:

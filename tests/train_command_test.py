@@ -11,6 +11,7 @@ import time
 import pytest
 import tensorflow as tf
 
+from mnasnet.training.checkpoints import pass_over_broken
 from mnasnet.training.folder import read_params
 from mnasnet.training.run import Training
 
@@ -83,6 +84,34 @@ def test_ctrl_c_says_which_step_is_saved_and_how_to_go_on(tmp_path):
     assert command[1:3] == ["-m", "mnasnet.train"]
     assert command[-1] == f"--model_dir={folder}"
     assert errors.splitlines()[-1] == "interrupted"
+
+
+@pytest.fixture
+def small_disk(tmp_path):
+    """A file system with room for two checkpoints of the small network and no third."""
+    disk = tmp_path / "disk"
+    disk.mkdir()
+    mount = ["mount", "-t", "tmpfs", "-o", "size=112k", "tmpfs", str(disk)]
+    try:
+        subprocess.run(mount, check=True, capture_output=True)
+    except (OSError, subprocess.CalledProcessError) as error:
+        pytest.skip(f"needs the right to mount a tmpfs: {error}")
+    yield disk
+    subprocess.run(["umount", str(disk)], check=True)
+
+
+def test_a_full_disk_is_one_line_and_keeps_the_checkpoints_before(small_disk):
+    folder = small_disk / "m"
+    process = _start(*_SMALL, "--mode=train", "--train_steps=100000", f"--model_dir={folder}")
+    _, errors = process.communicate(timeout=100)
+    kept = tf.train.latest_checkpoint(folder)
+    assert errors == (
+        f"error: no space left on the disk of {folder}; step {kept.rpartition('-')[2]} is saved in "
+        f"{folder}; start the same command again when that is mended\n"
+    )
+    assert process.returncode == 1
+    assert pass_over_broken(str(folder)) == int(kept.rpartition("-")[2])
+    assert not [path for path in folder.rglob("*") if "temp" in path.name]
 
 
 @pytest.mark.parametrize(

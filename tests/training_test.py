@@ -167,6 +167,18 @@ def test_a_checkpoint_cut_short_is_passed_over_and_left_as_it_is(trained, tmp_pa
     assert sorted(path.name for path in folder.iterdir()) == before
 
 
+def test_what_a_kill_left_of_a_checkpoint_is_removed_at_the_next_start(trained, tmp_path):
+    folder = tmp_path / "killed"
+    shutil.copytree(trained[0], folder)
+    names = {path.relative_to(folder) for path in folder.rglob("*") if path.is_file()}
+    for left in ("ckpt-350_temp", "archive/best_ckpt-350_temp"):
+        (folder / left).mkdir()
+        (folder / left / "part-00000-of-00001.data-00000-of-00001.tempstate12").write_bytes(b"x")
+    Training(_config(), str(folder))
+    assert not list(folder.rglob("*temp*"))
+    assert names <= {path.relative_to(folder) for path in folder.rglob("*") if path.is_file()}
+
+
 def test_a_checkpoint_without_an_index_does_not_count(trained, tmp_path):
     folder = tmp_path / "killed"
     shutil.copytree(trained[0], folder)

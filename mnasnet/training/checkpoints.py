@@ -1,9 +1,11 @@
 """Checkpoints of a training that may die at any moment."""
 
+import contextlib
 import json
 import os
 import re
 import tempfile
+from collections.abc import Iterator
 
 import tensorflow as tf
 from absl import logging
@@ -58,6 +60,29 @@ def _is_whole(prefix: str) -> bool:
     return True
 
 
+def remove_unfinished(folder: str) -> None:
+    """Removes what a full disk or a kill left of checkpoints that were being written.
+
+    Call it only where nobody writes to the folder. Whole checkpoints stay.
+    """
+    for pattern in ("*ckpt-*_temp", "*ckpt-*.tempstate*", "checkpoint.tmp*"):
+        for path in tf.io.gfile.glob(os.path.join(folder, pattern)):
+            if tf.io.gfile.isdir(path):
+                tf.io.gfile.rmtree(path)
+            else:
+                tf.io.gfile.remove(path)
+
+
+@contextlib.contextmanager
+def _removing_unfinished(folder: str) -> Iterator[None]:
+    """Cleans up after a checkpoint that could not be written."""
+    try:
+        yield
+    except (tf.errors.OpError, OSError):
+        remove_unfinished(folder)
+        raise
+
+
 class SharedCheckpoints(tf.train.CheckpointManager):
     """The checkpoints of a training on one host or several.
 
@@ -85,6 +110,10 @@ class SharedCheckpoints(tf.train.CheckpointManager):
             # What the base class restores, and counts the steps to its next checkpoint from.
             self._latest_checkpoint = tf.train.latest_checkpoint(self._model_dir)
         return super().restore_or_initialize()
+
+    def save(self, *args, **kwargs):
+        with _removing_unfinished(self.directory):
+            return super().save(*args, **kwargs)
 
 
 class BestCheckpoints(train_utils.BestCheckpointExporter):
@@ -115,7 +144,8 @@ class BestCheckpoints(train_utils.BestCheckpointExporter):
             averaging = isinstance(checkpoint.optimizer, MovingAverages)
             if averaging:
                 checkpoint.optimizer.swap_weights()
-            self._get_checkpoint_manager(checkpoint).save(checkpoint_number=global_step)
+            with _removing_unfinished(self._export_dir):
+                self._get_checkpoint_manager(checkpoint).save(checkpoint_number=global_step)
             if averaging:
                 checkpoint.optimizer.swap_weights()
             self._best_ckpt_logs = eval_logs

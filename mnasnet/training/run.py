@@ -8,9 +8,9 @@ import tensorflow as tf
 from mnasnet.architectures import Architecture, from_blocks, get_architecture
 from mnasnet.training import strategies
 from mnasnet.training.batches import num_eval_steps
-from mnasnet.training.checkpoints import pass_over_broken
+from mnasnet.training.checkpoints import pass_over_broken, remove_unfinished
 from mnasnet.training.config import TrainingConfig
-from mnasnet.training.engine import Runner, experiment_config
+from mnasnet.training.engine import ARCHIVE_FOLDER, Runner, experiment_config
 from mnasnet.training.folder import TrainingFolder
 from mnasnet.training.images import open_data
 from mnasnet.training.task import TrainingTask
@@ -78,6 +78,8 @@ class Training:
         if mode != "eval" and strategies.is_chief(strategy):
             self._folder = TrainingFolder(model_dir)
             self._folder.claim(config, self.network)
+            for folder in (model_dir, os.path.join(model_dir, ARCHIVE_FOLDER)):
+                remove_unfinished(folder)
             start = pass_over_broken(model_dir)
         self.summary = (
             f"{architecture.name}, {self.network.num_classes} classes: {self._data.description}, "
