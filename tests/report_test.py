@@ -1,5 +1,6 @@
 """Tests of search.report: what the page says, for searches of every kind, and the command."""
 
+import contextlib
 import dataclasses
 import html as html_module
 import math
@@ -15,7 +16,7 @@ import pytest
 from html_pages import assert_stands_alone
 
 from search.quantities import amount, counted, duration, magnitude, milliseconds
-from search.report import report_on, write_report
+from search.report import report_on, write_report, write_sweep_report
 from search.reporting import sections
 from search.reporting.clock import clock_name
 from search.reporting.findings import Findings
@@ -346,6 +347,24 @@ def test_what_differs_between_trials_is_not_said_of_all():
 )
 def test_measures_are_written_with_few_digits_and_their_unit(told, expected):
     assert told == expected
+
+
+def test_sweep_of_targets_tells_how_each_search_s_best_stands_to_its_target(tmp_path):
+    told = {"sweep": {"kind": "targets", "values": [40.0, 80.0]}, "search": {"batch_size": 1}}
+    # The rewards of CONFIG, which each search would give by its own target.
+    for name, latency_ms in (("target-40ms", 50.0), ("target-80ms", 60.0)):
+        (tmp_path / name).mkdir()
+        with contextlib.closing(TrialStore(tmp_path / name / "search.sqlite")) as of_search:
+            of_search.append(
+                [Trial(0, (0,), measured((name,), 0.5 + latency_ms / 1e3, latency_ms))]
+            )
+    with contextlib.closing(TrialStore(tmp_path / "search.sqlite")) as store:
+        store.save_settings({"settings": told})
+        html = write_sweep_report(tmp_path, store).read_text(encoding="utf-8")
+    assert "2 searches, each with a target latency of its own" in html
+    # 50 / 40 and 60 / 80.
+    for cell in ("125 % of 40 ms", "75 % of 80 ms"):
+        assert f'<td class="number">{cell}</td>' in html, cell
 
 
 def run_command(*arguments):

@@ -50,6 +50,7 @@ td.mono { overflow-wrap: anywhere; line-height: 1.6; }
 .blocks td.mono { white-space: nowrap; }
 .blocks { width: auto; margin-bottom: 12px; }
 .string { white-space: nowrap; margin-right: 1.1ch; }
+a { color: var(--accent); }
 .quiet { color: var(--muted); }
 .strong { font-weight: 650; }
 details { margin-top: 6px; }
@@ -69,7 +70,8 @@ summary { cursor: pointer; color: var(--accent); font-size: 13.5px; padding: 4px
 @media print { :root { color-scheme: light; --ink: #111; --muted: #555; --line: #ccc;
   --paper: #fff; --card: #fff; --accent: #111; --bar: #c9d8ea; } body { font-size: 9.5pt; }
   main { max-width: none; padding: 0; } h2 { break-after: avoid; margin-top: 26px; }
-  .measures b { font-size: 17pt; } table, .blocks td { font-size: 8.5pt; }
+  .measures { gap: 6px 26px; } .measures b { font-size: 15pt; } th, td { padding-right: 9px; }
+  table, .blocks td { font-size: 8.5pt; }
   code, pre, .mono { font-size: 7.5pt; } .caption, .note { font-size: 8.5pt; }
   * { print-color-adjust: exact; -webkit-print-color-adjust: exact; } }
 """

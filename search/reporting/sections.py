@@ -122,11 +122,13 @@ def run(findings: Findings) -> str:
     bad = sum(trial.status != COMPLETED for trial in findings.trials)
     rows = [
         ("trials", f"{len(findings.trials):,} of {findings.max_trials:,}"),
-        ("repeats of a known network, not measured again", f"{reused:,}"),
+        ("repeats, not measured again", f"{reused:,}"),
         ("infeasible", f"{bad:,}"),
-        ("wall time in training, of all networks", duration(findings.seconds("train_seconds"))),
-        ("wall time in timing, of all networks", duration(findings.seconds("latency_seconds"))),
     ]
+    for doing, field in (("training", "train_seconds"), ("timing", "latency_seconds")):
+        if findings.seconds(field) >= 1:  # predictions take next to none
+            took = duration(findings.seconds(field))
+            rows.append((f"wall time in {doing}, of all networks", took))
     if findings.latency_spread is not None:
         rows.append(("spread of repeated timings (median)", percent(findings.latency_spread)))
     space = settings.get("space") or {}

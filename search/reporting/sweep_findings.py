@@ -72,6 +72,12 @@ class SweepFindings:
         """The name of the search that a trial is of."""
         return self.names[self.turns.search(trial.trial)]
 
+    @property
+    def targets_ms(self) -> list[float]:
+        """The target of each search; none where the searches differ in their exponents."""
+        told = self.whole.settings["settings"]["sweep"]
+        return list(told["values"]) if told["kind"] == "targets" else []
+
     @cached_property
     def networks(self) -> list[Trial]:
         """The first trial of each feasible network."""

@@ -9,7 +9,7 @@ from search.reporting.clock import latency_label
 from search.reporting.headline import notes
 from search.reporting.page import command, figure, network, paragraph, section, table
 from search.reporting.sweep_findings import SweepFindings
-from search.trials import Trial
+from search.trials import Measured, Trial
 
 _SHOWN_AT_ONCE = 12
 
@@ -21,7 +21,11 @@ def headline(findings: SweepFindings) -> str:
     state = (
         f"{counted(done, 'trial')}, finished" if done >= of else f"{done:,} of {of:,} trials so far"
     )
-    lead = f"{whole.workdir.resolve().name}: {len(findings.names)} searches, {state}."
+    what = "a target latency" if findings.targets_ms else "an exponent of the reward"
+    lead = (
+        f"{whole.workdir.resolve().name}: {len(findings.names)} searches, each with {what} of its "
+        f"own, {state}."
+    )
     if whole.settings.get("dataset"):
         lead += f" Data: {whole.settings['dataset']}."
     head = f"<h1>MnasNet sweep</h1>{paragraph(lead, 'lead')}"
@@ -111,16 +115,20 @@ def contributions(findings: SweepFindings) -> str:
     colours = sweep_plots.search_colours(len(findings.names))
     total = findings.hypervolume or 1.0
     rows = []
-    for colour, of_search in zip(colours, findings.contributions, strict=True):
+    targets_ms = findings.targets_ms or [None] * len(findings.names)
+    for colour, of_search, target_ms in zip(
+        colours, findings.contributions, targets_ms, strict=True
+    ):
         best = of_search.best.measured if of_search.best else None
         rows.append(
             (
                 f'<span style="color:{colour}">●</span> '
-                f'<a style="color:var(--accent)" href="{html.escape(of_search.name)}/report.html">'
+                f'<a class="string" href="{html.escape(of_search.name)}/report.html">'
                 f"{html.escape(of_search.name)}</a>",
                 f"{of_search.trials:,}",
                 percent(best.accuracy) if best else "-",
                 milliseconds(best.latency_ms) if best else "-",
+                *([_share_of(target_ms, best)] if target_ms else []),
                 of_search.on_front,
                 f"{100 * of_search.hypervolume / total:.1f} %",
                 f"{100 * of_search.lost_without / total:.2f} %",
@@ -131,6 +139,7 @@ def contributions(findings: SweepFindings) -> str:
         "trials",
         "its best: top-1",
         "latency",
+        *(["of its target"] if findings.targets_ms else []),
         "on the front",
         "hypervolume alone",
         "lost without it",
@@ -142,9 +151,13 @@ def contributions(findings: SweepFindings) -> str:
     )
     return section(
         "What each search contributed",
-        table(header, rows, "hnnnnnn", "narrow"),
+        table(header, rows, "h" + "n" * (len(header) - 1), "narrow"),
         paragraph(text, "caption"),
     )
+
+
+def _share_of(target_ms: float, best: Measured | None) -> str:
+    return f"{100 * best.latency_ms / target_ms:.0f} % of {target_ms:g} ms" if best else "-"
 
 
 def growth(findings: SweepFindings) -> str:
