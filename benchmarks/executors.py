@@ -47,8 +47,7 @@ def _run(executor: str, num_workers: int, max_trials: int) -> dict:
     from search.loop import run_search
     from search.parts import Parts, accuracy_of, latency_of
 
-    workers = None if executor == "inline" else num_workers
-    config = ExecutorConfig(executor, num_workers=workers)
+    config = ExecutorConfig(executor, num_workers=None if executor == "inline" else num_workers)
     os.environ.update(config.environment)
     flags.FLAGS(
         [
@@ -62,18 +61,20 @@ def _run(executor: str, num_workers: int, max_trials: int) -> dict:
     pace = _Pace()
     with open_executor(config) as opened:
         parts = Parts(parts_config)
-        measuring = opened.measuring(
+        workers = opened.workers(
+            parts.accuracy,
+            parts.clock,
             functools.partial(accuracy_of, parts_config),
             functools.partial(latency_of, parts_config),
-            parts.clock,
         )
         result = run_search(
             parts.space,
             parts.accuracy,
             parts.clock,
             parts.config,
+            count=parts.count,
             observers=[pace],
-            measuring=measuring,
+            measuring=workers.measuring,
         )
     counted = len(pace.updates) - _COUNTED_FROM
     seconds = pace.updates[-1] - pace.updates[_COUNTED_FROM - 1]

@@ -148,8 +148,8 @@ def measure(setting: Setting) -> Cost:
         SleepingExecutor(setting.workers, setting.unit) as executor,
     ):
         meter = _Meter(executor)
-        progress = Progress(setting.trials, stream=io.StringIO())
-        recorder = Recorder(workdir, {})
+        progress = Progress(setting.trials, workload=executor.workload, stream=io.StringIO())
+        recorder = Recorder(workdir, {}, executor.workload)
         started_cpu, started = meter.cpu_seconds(), time.monotonic()
         with progress:
             result = run_search(
@@ -160,7 +160,7 @@ def measure(setting: Setting) -> Cost:
                 workdir=workdir,
                 count=count_of,
                 observers=(recorder, Scalars(Path(folder) / "tensorboard"), progress, meter),
-                measuring=functools.partial(DispatchedMeasuring, runner=executor, max_retries=3),
+                measuring=functools.partial(DispatchedMeasuring, runner=executor),
             )
         recorder.write()
         wall = time.monotonic() - started

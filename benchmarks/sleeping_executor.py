@@ -1,6 +1,5 @@
 """Workers that sleep instead of training: any number of them for one thread."""
 
-import dataclasses
 import hashlib
 import heapq
 import math
@@ -9,21 +8,12 @@ import time
 from concurrent.futures import Future
 
 from search.evaluators import Evaluation, Network
+from search.executors.measuring import Workload
 from search.executors.tasks import Outcome, Task
 
 
-@dataclasses.dataclass(frozen=True)
-class SleepingLane:
-    """See `search.executors.dispatch.Lane`."""
-
-    workers: int
-    running: int
-    waiting: int
-    busy_share: float | None
-
-
 class SleepingExecutor:
-    """An Executor on which a training is a wait; a context manager.
+    """A TaskRunner on which a training is a wait; a context manager.
 
     One thread ends all the waits, so that a thousand workers cost no more than ten. Accuracies and
     times depend on the network alone.
@@ -57,7 +47,7 @@ class SleepingExecutor:
         self._thread.join()
 
     def submit(self, task: Task) -> Future:
-        """See Executor."""
+        """See TaskRunner."""
         future = Future()
         with self._changed:
             heapq.heappush(self._waiting, (self._submitted, task, future))
@@ -67,16 +57,19 @@ class SleepingExecutor:
                 self._changed.notify()
         return future
 
-    def lane(self, kind: str) -> SleepingLane:
-        """See Executor; nobody sleeps for latencies, which are arithmetic."""
-        if kind != "accuracy":
-            return SleepingLane(0, 0, 0, None)
+    def workload(self) -> Workload:
+        """See TaskRunner; nobody sleeps for latencies, which are arithmetic."""
         with self._changed:
             share = None
             if self._spans:
                 open_for = time.monotonic() - self._spans[0][0]
                 share = self._finished_work / (self._workers * max(open_for, 1e-9))
-            return SleepingLane(self._workers, len(self._running), len(self._waiting), share)
+            return Workload(
+                workers=self._workers,
+                training=len(self._running),
+                waiting=len(self._waiting),
+                busy_share=share,
+            )
 
     def busy_share(self, *, with_tail: bool) -> float:
         """Of the workers' time that was slept, in [0, 1].
@@ -114,7 +107,7 @@ class SleepingExecutor:
             for task, future, seconds in ended:
                 record = {"kind": "sleep", "seconds": seconds}
                 value = Evaluation(made_up_accuracy(task.network), record)
-                future.set_result(Outcome(value, seconds, "nobody"))
+                future.set_result(Outcome(value, seconds))
             self.cpu_seconds = time.thread_time()
 
     def _due(self) -> float:

@@ -8,6 +8,8 @@ from mnasnet.data.image_dataset import ImageDataset
 from mnasnet.proxy_config import ProxyConfig
 from search.evaluators import Evaluation, HardwareError, Infeasible, Network
 
+_CALIBRATION_IMAGES = 100
+
 
 class ProxyAccuracy:
     """Accuracy by a short training on the proxy task.
@@ -69,31 +71,45 @@ class ProxyAccuracy:
 
         return proxy_cost(self._dataset, self._config, self._architecture_of(network), max_seconds)
 
-    def train(self, network: Network, image_size: int):
-        """The network as `evaluate` trains it, a tf_keras.Model that takes images of `image_size`.
+    def tflite(self, network: Network, image_size: int, quantization: str) -> bytes:
+        """The network as `evaluate` trains it, as a .tflite file.
 
-        It has the accuracy that was measured where `image_size` is that of the proxy task.
+        Training gives the same weights each time, so the file has the accuracy that was measured,
+        where `image_size` is that of the proxy task and nothing is quantized.
+
+        Args:
+          network: block strings.
+          image_size: height and width of the images that the file takes.
+          quantization: see `tflite_bench.convert`; int8 is calibrated on held-out images.
+
+        Raises:
+          Infeasible: where it cannot be trained or converted.
         """
         from mnasnet.model import build_model
         from mnasnet.proxy_task import TrainingDiverged
+        from tflite_bench.convert import ConversionError, to_tflite
 
         architecture = self._architecture_of(network)
         try:
-            trained = self._task.train(architecture)
+            model = self._task.train(architecture)
         except TrainingDiverged as error:
             raise Infeasible(str(error)) from error
-        if image_size == trained.input_shape[1]:
-            return trained
-        model = build_model(
-            architecture, num_classes=trained.output_shape[-1], image_size=image_size
-        )
-        model.set_weights(trained.get_weights())
-        return model
+        if image_size != model.input_shape[1]:
+            trained = model
+            model = build_model(
+                architecture, num_classes=trained.output_shape[-1], image_size=image_size
+            )
+            model.set_weights(trained.get_weights())
+        calibration = self._images(image_size) if quantization == "int8" else None
+        try:
+            return to_tflite(model, quantization=quantization, representative=calibration)
+        except ConversionError as error:
+            raise Infeasible(str(error)) from error
 
-    def images(self, image_size: int, count: int = 100):
+    def _images(self, image_size: int):
         """Held-out images [1, S, S, 3] in 0..255 to calibrate a quantization on."""
         import tensorflow as tf
 
-        batch, _ = next(iter(self._dataset.validation_batches(count)))
+        batch, _ = next(iter(self._dataset.validation_batches(_CALIBRATION_IMAGES)))
         resized = tf.image.resize(batch, (image_size, image_size)).numpy()
         return [image[None] for image in resized[: self._dataset.num_validation]]

@@ -97,16 +97,14 @@ def dry_run(
     if workdir:
         print(f"Workdir   {workdir}, {_standing(workdir, trials, config.max_trials)}")
     trials_left = max(config.max_trials - len(trials), 0)
-    landmarks_left = len({landmark.name for landmark in parts.landmarks} - landmarks)
+    landmarks_left = len({landmark.name for landmark in parts.landmarks.values()} - landmarks)
     if not trials_left + landmarks_left:
         print("Time      none, all is done")
         return
     cost = _cost_of(trials) or _measure(parts, timed)
     timers = None if executor.kind == "inline" else at_once or 1
     side_by_side = _side_by_side(executor, num_workers)
-    # Landmarks are measured here, before the first trial.
-    seconds = trials_left * cost.seconds(side_by_side, timers)
-    seconds += landmarks_left * cost.seconds(1, None)
+    seconds = (trials_left + landmarks_left) * cost.seconds(side_by_side, timers)
     hours = seconds / 3600
     hours = f"{hours:,.0f}" if hours >= 10 else f"{hours:.2g}"
     print(f"Time      about {hours} hours ({duration(seconds)}), {cost.source}")

@@ -108,6 +108,11 @@ class Candidate:
             self._known |= {"params": stats.params, "multiply_adds": stats.multiply_adds}
 
     @property
+    def multiply_adds(self) -> int | None:
+        """Of the network; None where nobody counts them."""
+        return self._known.get("multiply_adds")
+
+    @property
     def feasible(self) -> bool:
         """Whether nothing speaks against going on with it."""
         return self._known["reason"] is None

@@ -26,9 +26,9 @@ from search.dry_run import dry_run
 from search.evaluators import Infeasible
 from search.executors import executor_flags
 from search.executors.config import ExecutorConfig
-from search.executors.measuring import MakeMeasuring
-from search.executors.open import OpenExecutor, open_executor
+from search.executors.open import Executor, Workers, open_executor
 from search.head import print_head
+from search.landmarks import measure_landmarks
 from search.loop import SearchResult, run_search, search_settings
 from search.parts import Parts, PartsConfig, accuracy_of, latency_of, this_command
 from search.progress import Progress
@@ -67,6 +67,9 @@ def main() -> None:
                 os.environ.update(executor_config.environment)
             sweep_config, reference = sweep_flags.sweep_config(), sweep_flags.reference_point()
             executor = opened.enter_context(_opened(executor_config, parts_config))
+            if executor_config.kind != "inline" and not _DRY_RUN.value:
+                # The GPUs are the workers': TensorFlow would take them all for this process.
+                os.environ["CUDA_VISIBLE_DEVICES"] = "-1"
             parts = Parts(parts_config, executor.make_timer)
             if _DRY_RUN.value:
                 dry_run(
@@ -77,13 +80,15 @@ def main() -> None:
                     sweep_config,
                 )
                 return
-            measuring = executor.measuring(
+            workers = executor.workers(
+                parts.accuracy,
+                parts.clock,
                 functools.partial(accuracy_of, parts_config),
                 functools.partial(latency_of, parts_config),
-                parts.clock,
             )
             if sweep_config:
-                sweep = open_sweep(parts, sweep_config, search_flags.WORKDIR.value, measuring)
+                path = search_flags.WORKDIR.value
+                sweep = open_sweep(parts, sweep_config, path, workers.measuring)
                 workdir = opened.enter_context(sweep).workdir
             else:
                 workdir = opened.enter_context(Workdir(search_flags.WORKDIR.value))
@@ -91,14 +96,14 @@ def main() -> None:
         if sweep_config:
             print_head(parts, sweep_config)
             print()
-            run_sweep(parts, sweep, reference, search_flags.flags_given())
+            run_sweep(parts, sweep, reference, search_flags.flags_given(), workers)
         else:
-            _run_search(parts, workdir, measuring)
+            _run_search(parts, workdir, workers)
 
 
 def _opened(
     executor: ExecutorConfig, parts: PartsConfig
-) -> contextlib.AbstractContextManager[OpenExecutor]:
+) -> contextlib.AbstractContextManager[Executor]:
     if executor.kind != "inline" and not parts.trains:
         raise ValueError(
             f"--executor={executor.kind} has nothing to do: --accuracy={parts.accuracy} trains "
@@ -107,42 +112,34 @@ def _opened(
     return open_executor(executor)
 
 
-def _run_search(parts: Parts, workdir: Workdir, measuring: MakeMeasuring) -> None:
+def _run_search(parts: Parts, workdir: Workdir, workers: Workers) -> None:
     check_settings(
         workdir.store, search_settings(parts.space, parts.accuracy, parts.clock, parts.config)
     )
     done = len(workdir.store.trials())
     print_head(parts)
     print()
-    result = _search(parts, workdir, measuring)
-    _finish(parts, workdir, result)
+    result = _search(parts, workdir, workers)
+    _finish(parts, workdir, workers, result)
     if done >= parts.config.max_trials:
         print(f"Nothing was left to do: all {done} trials were there. --max_trials raises it.")
 
 
-def _search(parts: Parts, workdir: Workdir, measuring: MakeMeasuring) -> SearchResult:
+def _search(parts: Parts, workdir: Workdir, workers: Workers) -> SearchResult:
     about = parts.about(search_flags.flags_given())
     workdir.store.save_settings(about)
     write_atomically(workdir.path / "flags.txt", about["flags"])
-    recorder = Recorder(workdir, about)
+    recorder = Recorder(workdir, about, workers.workload)
     scalars = Scalars(workdir.path / "tensorboard")
     progress = Progress(
         parts.config.max_trials,
         workdir.store.trials(),
         max_entropy=math.log(parts.space.size),
+        workload=workers.workload,
     )
     parts.journal.attach(workdir.store, progress.event)
-
-    def shown(*arguments):
-        made = measuring(*arguments)
-        progress.workload = made.workload
-        return made
-
     with progress:
-        for architecture in parts.landmarks:
-            if architecture.name not in workdir.store.landmarks():
-                progress.now(f"measuring {architecture.name}, to compare with")
-                workdir.store.add_landmark(architecture.name, parts.measure_landmark(architecture))
+        measure_landmarks(parts, workdir.store, workers.measuring, progress.now)
         try:
             return run_search(
                 parts.space,
@@ -152,20 +149,20 @@ def _search(parts: Parts, workdir: Workdir, measuring: MakeMeasuring) -> SearchR
                 workdir=workdir,
                 count=parts.count,
                 observers=(recorder, scalars, progress),
-                measuring=shown,
+                measuring=workers.measuring,
             )
         finally:
             recorder.write()
 
 
-def _finish(parts: Parts, workdir: Workdir, result: SearchResult) -> None:
+def _finish(parts: Parts, workdir: Workdir, workers: Workers, result: SearchResult) -> None:
     """Report, the best network as a file, and what to do with it."""
     report = write_report(workdir.path, workdir.store)
     if result.best is None:
         reason = result.trials[-1].measured.reason
         print(f"None of the {len(result.trials)} networks was feasible; the last one: {reason}")
     else:
-        exported = _exported(parts, workdir, result)
+        exported = _exported(parts, workdir, workers, result)
         best = result.best.measured
         predicted = "" if parts.trains else " (predicted)"
         estimated = " (estimate)" if parts.latency.is_estimate else ""
@@ -182,12 +179,12 @@ def _finish(parts: Parts, workdir: Workdir, result: SearchResult) -> None:
         print(f"  retrain    {command} --rank=1 --data_dir=IMAGENET --model_dir=DIR")
 
 
-def _exported(parts: Parts, workdir: Workdir, result: SearchResult) -> str:
+def _exported(parts: Parts, workdir: Workdir, workers: Workers, result: SearchResult) -> str:
     """Writes best.tflite; its path, or why there is none."""
     if not parts.trains:
         return "none, since nothing was trained; the command below trains it"
     try:
-        return str(export_best(workdir, result.best, parts.accuracy, parts.latency))
+        return str(export_best(workdir, result.best, workers, parts.latency))
     except Infeasible as reason:
         return f"not written: {reason}"
 

@@ -14,20 +14,18 @@ from mnasnet.data.datasets import load_dataset
 from mnasnet.proxy_config import ProxyConfig
 from mnasnet.stats import ModelStats, count
 from search.accuracy import ProxyAccuracy
-from search.evaluators import AccuracyEvaluator, Evaluator, LatencyEvaluator, Network
+from search.evaluators import AccuracyEvaluator, LatencyEvaluator, Network
 from search.latency import LatencyConfig, make_latency, make_timer
 from search.search_config import SearchConfig
 from search.search_space import get_space
 from search.surrogate.regression import Surrogate, SurrogateAccuracy, load_surrogate
 from search.timing.measured import Timer
 from search.timing.phone_journal import PhoneJournal
-from search.trials import Measured
 from tflite_bench.host import cpu_model
 
 _PACKAGES = ("tensorflow", "tf-keras", "ai-edge-litert", "numpy", "scikit-learn")
 _IMAGENET_CLASSES = 1000  # of the published networks that a surrogate is fitted to
 
-ArchitectureOf = Callable[[Network], Architecture]
 MakeTimer = Callable[[LatencyConfig, int, PhoneJournal], Timer | None]
 
 
@@ -76,6 +74,8 @@ class Parts:
 
     Attributes:
       config: of the search.
+      landmarks: published networks to compare with. To the evaluators they go by their names in
+        place of block strings, since their stems and heads need not be those of the space.
       journal: of the phones, to be attached to the store of the search.
 
     Raises:
@@ -85,7 +85,7 @@ class Parts:
     def __init__(self, config: PartsConfig, make_timer: MakeTimer = make_timer):
         self.config, self.proxy, self.latency = config.search, config.proxy, config.latency
         self.space = get_space(config.space, config.reference)
-        self.landmarks = [get_architecture(name) for name in config.landmarks]
+        self.landmarks = {(name,): get_architecture(name) for name in config.landmarks}
         self.dataset = self.surrogate = None
         if config.accuracy == "surrogate":
             self.surrogate = self._load_surrogate(config.surrogate_data)
@@ -98,8 +98,8 @@ class Parts:
             )
         self._num_classes = _IMAGENET_CLASSES if self.surrogate else self.dataset.num_classes
         self.journal, self._make_timer = PhoneJournal(), make_timer
-        self.count = self._counting(self.space.architecture)
-        self.accuracy = self._accuracy(self.space.architecture)
+        self.count = self._counting()
+        self.accuracy = self._accuracy()
 
     @functools.cached_property
     def clock(self) -> LatencyEvaluator:
@@ -108,46 +108,30 @@ class Parts:
         Raises:
           ValueError: where there is none such.
         """
-        return self._latency(self.space.architecture, self.count)
+        timer = self._make_timer(self.latency, self._num_classes, self.journal)
+        return make_latency(self.latency, self.architecture, self.count, self._num_classes, timer)
 
-    def measure_landmark(self, architecture: Architecture) -> Measured:
-        """A published network by the same training and clock as the candidates."""
+    def architecture(self, network: Network) -> Architecture:
+        """A network of the space, or a landmark, with stem and head around it."""
+        return self.landmarks.get(network) or self.space.architecture(network)
 
-        def architecture_of(network):
-            return architecture
-
-        count_of = self._counting(architecture_of)
-        evaluator = Evaluator(
-            self._accuracy(architecture_of),
-            self._latency(architecture_of, count_of),
-            self.config.reward,
-            count=count_of,
-        )
-        return evaluator.measure(block_args.encode(architecture.blocks))
-
-    def _counting(self, architecture_of: ArchitectureOf) -> Callable[[Network], ModelStats]:
+    def _counting(self) -> Callable[[Network], ModelStats]:
         size, num_classes = self.latency.image_size, self._num_classes
 
         # The estimate and the record ask for the same networks, a batch at a time.
         @functools.lru_cache(maxsize=4096)
         def count_of(network):
-            return count(architecture_of(network), image_size=size, num_classes=num_classes)
+            return count(self.architecture(network), image_size=size, num_classes=num_classes)
 
         return count_of
 
-    def _accuracy(self, architecture_of: ArchitectureOf) -> AccuracyEvaluator:
-        if self.surrogate:
-            return SurrogateAccuracy(self.surrogate)
-        return ProxyAccuracy(self.dataset, self.proxy, architecture_of)
-
-    def _latency(
-        self, architecture_of: ArchitectureOf, count_of: Callable[[Network], ModelStats]
-    ) -> LatencyEvaluator:
-        return make_latency(self.latency, architecture_of, count_of, self._num_classes, self._timer)
-
-    @functools.cached_property
-    def _timer(self) -> Timer | None:
-        return self._make_timer(self.latency, self._num_classes, self.journal)
+    def _accuracy(self) -> AccuracyEvaluator:
+        if not self.surrogate:
+            return ProxyAccuracy(self.dataset, self.proxy, self.architecture)
+        published = {
+            name: block_args.encode(landmark.blocks) for name, landmark in self.landmarks.items()
+        }
+        return SurrogateAccuracy(self.surrogate, published=published)
 
     def _load_surrogate(self, folder: str | None) -> Surrogate:
         if not folder:
@@ -158,7 +142,7 @@ class Parts:
         surrogate = load_surrogate(folder)
         accuracy = SurrogateAccuracy(surrogate)
         accuracy.check_space(self.space)
-        for landmark in self.landmarks:
+        for landmark in self.landmarks.values():
             accuracy.check_network(landmark)
         return surrogate
 

@@ -13,7 +13,7 @@ from rich.progress_bar import ProgressBar
 from rich.table import Table
 from rich.text import Text
 
-from search.executors.measuring import Workload
+from search.executors.measuring import Workload, alone
 from search.quantities import duration, milliseconds, percent
 from search.tally import Tally
 from search.trials import COMPLETED, Trial
@@ -27,13 +27,11 @@ _MAX_SILENCE_SECONDS = 600.0
 class Progress:
     """Shows a search as it goes; a context manager around it.
 
-    Attributes:
-      workload: tells what the workers do; None where it is not known.
-
     Args:
       max_trials: how many trials the search is to have in all.
       earlier: the trials that are there already, of a search that goes on.
       max_entropy: the controller's entropy before it has learnt, in nats: log of the space's size.
+      workload: what the workers do, as of now.
       stream: where to write; stdout by default.
       clock: seconds from any start; for tests.
     """
@@ -44,17 +42,18 @@ class Progress:
         earlier: Iterable[Trial] = (),
         *,
         max_entropy: float | None = None,
+        workload: Callable[[], Workload] = alone,
         stream: TextIO | None = None,
         clock: Callable[[], float] = time.monotonic,
     ):
-        self._max_trials, self._max_entropy, self._clock = max_trials, max_entropy, clock
+        self._max_trials, self._max_entropy = max_trials, max_entropy
+        self._workload, self._clock = workload, clock
         self._console = Console(file=sys.stdout if stream is None else stream, highlight=False)
         self._tally = Tally(earlier)
         self._earlier = self._tally.trials
         self._last: Trial | None = None
         self._update, self._metrics, self._means = 0, {}, []
         self._now = ""
-        self.workload: Callable[[], Workload] | None = None
         self._live: Live | None = None
         self._started = self._told = clock()
         self._first_trial_started: float | None = None
@@ -140,13 +139,8 @@ class Progress:
             parts.append(f"trials/h {self._per_hour():.0f}")
             if tally.trials < self._max_trials:
                 parts.append(f"left {duration(self._seconds_left())}")
-        workload = self.workload() if self.workload else None
-        if workload and workload.busy_share is not None:
-            parts.append(
-                f"workers {workload.workers}  busy {workload.busy_share:.0%}  "
-                f"retries {workload.retries}"
-            )
-        return "  ".join(parts)
+        parts.append(str(self._workload()))
+        return "  ".join(filter(None, parts))
 
     def panel(self) -> Panel:
         """The live display as it is now."""
@@ -162,8 +156,8 @@ class Progress:
         rows.add_row("", "")
         rows.add_row("learning", self._learning())
         rows.add_row("counts", self._counts())
-        workload = self.workload() if self.workload else None
-        if workload and (workload.workers > 1 or workload.busy_share is not None):
+        workload = self._workload()
+        if workload.workers > 1 or workload.busy_share is not None:
             rows.add_row("workers", _at_work(workload))
         elif self._now:
             rows.add_row("now", Text(self._now, overflow="ellipsis", no_wrap=True))

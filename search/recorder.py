@@ -1,31 +1,31 @@
 """Keeps the tables and the pace of a workdir up to date while the search runs."""
 
 import time
+from collections.abc import Callable
 
+from search.executors.measuring import Workload, alone
+from search.sparingly import Sparingly
 from search.tables import write_tables
 from search.trials import Trial
 from search.workdir import Workdir
-
-# Writing the tables takes time that grows with the trials: at most a twentieth of the search's.
-_SHARE_OF_TIME = 0.05
 
 
 class Recorder:
     """An observer that rewrites trials.csv, pareto.csv and top.json after updates.
 
     With very quick evaluators not after every one; `write` brings them up to date at the end. The
-    store gets the setting `pace`: {'trials': new since this search was started, 'seconds': since
-    the first of them began}.
+    store gets the settings of `as_settings`.
 
     Args:
       workdir: of the search.
       context: see `search.tables.write_tables`.
+      workload: what the workers do, as of now.
     """
 
-    def __init__(self, workdir: Workdir, context: dict):
-        self._workdir, self._context = workdir, context
+    def __init__(self, workdir: Workdir, context: dict, workload: Callable[[], Workload] = alone):
+        self._workdir, self._context, self._workload = workdir, context, workload
         self._trials = workdir.store.trials()
-        self._not_before = 0.0
+        self._tables = Sparingly(self._write)
         self._earlier, self._started = len(self._trials), None
 
     def on_start(self, number: int, network: tuple[str, ...]) -> None:
@@ -39,17 +39,30 @@ class Recorder:
 
     def on_update(self, update: int, metrics: dict) -> None:
         """See Observer."""
-        if time.monotonic() >= self._not_before:
-            self.write()
+        self._tables.when_due()
 
     def write(self) -> None:
         """Writes the tables now."""
-        start = time.monotonic()
+        self._tables.now()
+
+    def _write(self) -> None:
         new = len(self._trials) - self._earlier
         if new and self._started is not None:
-            pace = {"trials": new, "seconds": start - self._started}
-            self._workdir.store.save_settings({"pace": pace})
+            seconds = time.monotonic() - self._started
+            self._workdir.store.save_settings(as_settings(new, seconds, self._workload()))
         self._trials.sort(key=lambda trial: trial.trial)  # workers finish in any order
         write_tables(self._workdir.path, self._trials, self._context)
-        now = time.monotonic()
-        self._not_before = now + (now - start) / _SHARE_OF_TIME
+
+
+def as_settings(trials: int, seconds: float, workload: Workload) -> dict:
+    """How a search gets on, for a report while it runs.
+
+    Args:
+      trials: that are new since it was started last.
+      seconds: since the first of them began.
+      workload: of the workers.
+
+    Returns:
+      The settings `pace` {'trials', 'seconds'} and `workload`, see `Workload.metrics`.
+    """
+    return {"pace": {"trials": trials, "seconds": seconds}, "workload": workload.metrics()}

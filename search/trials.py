@@ -217,7 +217,7 @@ class TrialStore:
 
     def landmarks(self) -> dict[str, Measured]:
         """Reference networks, put through the same evaluators, by name."""
-        rows = self._rows("SELECT * FROM landmarks ORDER BY rowid")
+        rows = self._rows("SELECT * FROM landmarks ORDER BY name")
         return {row["name"]: _measured(row) for row in rows}
 
     def add_update(self, update: int, metrics: dict) -> None:

@@ -2,29 +2,25 @@
 
 from pathlib import Path
 
-from search.accuracy import ProxyAccuracy
-from search.evaluators import Infeasible
+from search.executors.open import Workers
 from search.latency import LatencyConfig
 from search.tables import write_atomically
 from search.trials import Trial
 from search.workdir import Workdir
-from tflite_bench.convert import ConversionError, to_tflite
 
 FILE = "best.tflite"
 
 
-def export_best(
-    workdir: Workdir, best: Trial, accuracy: ProxyAccuracy, latency: LatencyConfig
-) -> Path:
-    """Trains the best network on the proxy task once more and converts it.
+def export_best(workdir: Workdir, best: Trial, workers: Workers, latency: LatencyConfig) -> Path:
+    """Has the best network trained on the proxy task once more and converted.
 
-    Proxy training gives the same weights each time, so the file holds the network that was
-    measured. It is there to be tried out; a full training makes it good.
+    The file holds the network that was measured. It is there to be tried out; a full training makes
+    it good.
 
     Args:
       workdir: gets the file; one that holds this network already is left alone.
       best: a completed trial.
-      accuracy: trains it.
+      workers: of whom one trains it.
       latency: says at which image size and in which quantization it was timed, so is the file.
 
     Returns:
@@ -42,12 +38,7 @@ def export_best(
     }
     if path.exists() and workdir.store.settings().get("exported") == wanted:
         return path
-    model = accuracy.train(best.network, latency.image_size)
-    calibration = accuracy.images(latency.image_size) if latency.quantization == "int8" else None
-    try:
-        tflite = to_tflite(model, quantization=latency.quantization, representative=calibration)
-    except ConversionError as error:
-        raise Infeasible(str(error)) from error
+    tflite = workers.tflite(best.network, latency.image_size, latency.quantization)
     write_atomically(path, tflite)
     workdir.store.save_settings({"exported": wanted})
     return path

@@ -26,7 +26,7 @@ from search.executors.processes import ProcessWorker
 
 if __name__ == "__main__":
     worker = ProcessWorker(object)
-    print(worker.name.split()[-1], flush=True)
+    print(worker.name.process, flush=True)
     time.sleep(300)
 """
 
@@ -68,8 +68,8 @@ class Priced:
 
 def test_a_search_that_ends_leaves_no_worker_that_was_still_starting():
     with Processes(ExecutorConfig(kind="processes", num_workers=1)) as executor:
-        pool = executor.measuring(hang, hang, Priced()).keywords["runner"]
-        pool.submit(Task("accuracy", ("a",)))
+        executor.workers(None, Priced(), hang, hang)
+        executor._pool.submit(Task("accuracy", ("a",)))
         while not multiprocessing.active_children():
             time.sleep(0.05)
     assert multiprocessing.active_children() == []

@@ -1,13 +1,10 @@
 import dataclasses
 import functools
-import itertools
 import os
 import signal
 import subprocess
 import sys
-import threading
 import time
-from concurrent.futures import Future
 from pathlib import Path
 
 import pytest
@@ -20,14 +17,11 @@ from planted_evaluators import (
     no_data,
 )
 
-from search.evaluators import Evaluation, Evaluator
 from search.executors.config import ExecutorConfig
-from search.executors.dispatch import DispatchedMeasuring
 from search.executors.measuring import Workload
 from search.executors.open import open_executor
-from search.executors.pool import WorkerPool
 from search.executors.processes import Processes
-from search.executors.tasks import HostLost, Outcome, Task, WorkerLost, WorkersFailed
+from search.executors.tasks import WorkersFailed
 from search.loop import SearchConfig, run_search
 from search.reward import RewardConfig
 from search.search_space import Decision, SearchSpace
@@ -56,8 +50,11 @@ def search(accuracy=None, make=None, latency=None, workdir=None, observers=(), *
     latency = latency or PlantedLatency()
     executor_config = ExecutorConfig(**{"kind": "processes", "num_workers": 2} | config)
     with open_executor(executor_config) as executor:
-        measuring = executor.measuring(
-            make or functools.partial(_same, accuracy), functools.partial(_same, latency), latency
+        workers = executor.workers(
+            accuracy,
+            latency,
+            make or functools.partial(_same, accuracy),
+            functools.partial(_same, latency),
         )
         return run_search(
             SPACE,
@@ -66,7 +63,7 @@ def search(accuracy=None, make=None, latency=None, workdir=None, observers=(), *
             SearchConfig(REWARD, **settings),
             workdir=workdir,
             observers=observers,
-            measuring=measuring,
+            measuring=workers.measuring,
         )
 
 
@@ -244,164 +241,6 @@ def _runs(process):
         return "\nState:\tZ" not in Path(f"/proc/{process}/status").read_text()
     except OSError:
         return False
-
-
-@dataclasses.dataclass
-class ByHand:
-    """An executor whose tasks are done when the test says so."""
-
-    workers: int = 2
-    running: int = 0
-    waiting: int = 0
-    busy_share: float = 0.5
-    tasks: list = dataclasses.field(default_factory=list)
-
-    def submit(self, task):
-        future = Future()
-        self.tasks.append((task, future))
-        return future
-
-    def lane(self, kind):
-        return self
-
-    def finish(self, kind, network, value):
-        [(_, future)] = [(t, f) for t, f in self.tasks if t == Task(kind, network) and not f.done()]
-        if isinstance(value, Exception):
-            future.set_exception(value)
-        else:
-            future.set_result(Outcome(value, seconds=2.0, worker="somebody"))
-
-    @property
-    def open(self):
-        return [(task.kind, task.network) for task, future in self.tasks if not future.done()]
-
-
-def test_a_network_is_trained_as_soon_as_it_is_timed_while_the_next_is_timed():
-    executor, started = ByHand(), []
-    evaluator = Evaluator(PlantedAccuracy(), PlantedLatency(), REWARD, max_latency_ms=30.0)
-    measuring = DispatchedMeasuring(evaluator, started.append, executor, max_retries=1)
-    first, second, third = ("a=0",), ("b=0",), ("c=0",)
-    measuring.submit([first, second, third])
-    assert started == [first, second, third]
-    executor.finish("latency", first, 20.0)
-    executor.finish("latency", third, 40.0)  # too slow
-    [slow] = measuring.finished()
-    assert (slow.network, slow.reason) == (third, "latency 40 ms is over 30 ms")
-    assert executor.open == [("latency", second), ("accuracy", first)]
-
-    executor.finish("accuracy", first, WorkerLost("a host burnt"))
-    executor.finish("latency", second, Evaluation(10.0, {"clock": "mine"}))
-    measuring._take(*measuring._done.get())
-    measuring._take(*measuring._done.get())
-    assert executor.open == [("accuracy", first), ("accuracy", second)]
-    assert measuring.workload().retries == 1
-    executor.finish("accuracy", first, 0.8)
-    [done] = measuring.finished()
-    # 20 ms is the target: the reward is the accuracy.
-    assert (done.network, done.accuracy, done.reward) == (first, 0.8, 0.8)
-    assert done.records["lost_workers"] == ["a host burnt"]
-    assert done.train_seconds == 2.0
-
-    executor.finish("accuracy", second, WorkerLost("one"))
-    measuring._take(*measuring._done.get())
-    executor.finish("accuracy", second, WorkerLost("two"))
-    [lost] = measuring.finished()
-    assert lost.reason == "accuracy failed 2 times: two"
-    assert lost.latency_ms == 10.0 and lost.accuracy is None
-
-
-def test_the_losses_of_a_timer_do_not_count_against_the_training():
-    executor, network = ByHand(), ("a=0",)
-    evaluator = Evaluator(PlantedAccuracy(), PlantedLatency(), REWARD)
-    measuring = DispatchedMeasuring(evaluator, lambda network: None, executor, max_retries=1)
-    measuring.submit([network])
-    for kind in ("latency", "accuracy"):
-        executor.finish(kind, network, WorkerLost(f"no {kind}"))
-        measuring._take(*measuring._done.get())
-        executor.finish(kind, network, 0.8)
-        measuring._take(*measuring._done.get())
-    [done] = measuring.finished()
-    assert (done.status, done.accuracy) == (COMPLETED, 0.8)
-    assert done.records["lost_workers"] == ["no latency", "no accuracy"]
-
-
-def test_what_was_finished_before_a_failure_of_the_surroundings_is_kept():
-    executor, first, second = ByHand(), ("a=0",), ("b=0",)
-    evaluator = Evaluator(PlantedAccuracy(), latency_of, REWARD)
-    measuring = DispatchedMeasuring(evaluator, lambda network: None, executor, max_retries=1)
-    measuring.submit([first, second])
-    for network in (first, second):
-        executor.finish("latency", network, 20.0)
-        measuring._take(*measuring._done.get())
-    executor.finish("accuracy", first, 0.8)
-    executor.finish("accuracy", second, OSError("no space left on device"))
-    [kept] = measuring.finished()
-    assert (kept.network, kept.accuracy) == (first, 0.8)
-    with pytest.raises(OSError, match="no space left"):
-        measuring.finished()
-
-
-class Pretended:
-    """A Worker whose life a test tells."""
-
-    name, alive = "pretended", True
-
-    def run(self, task, timeout):
-        return Outcome(1.0, 0.0)
-
-    def close(self):
-        pass
-
-
-def test_workers_that_die_together_while_they_start_do_not_end_the_search():
-    together, starts = threading.Barrier(4), itertools.count()
-
-    def make():
-        first = next(starts) < 4  # a host with four of them is lost
-        together.wait(timeout=60)
-        if first:
-            raise WorkerLost("the host burnt")
-        return Pretended()
-
-    pool = WorkerPool({"accuracy": [make] * 4})
-    assert pool.submit(Task("accuracy", ("a=0",))).result(timeout=60).value == 1.0
-    pool.close()
-
-
-def test_what_waits_when_a_pool_is_closed_is_not_begun():
-    class Slow(Pretended):
-        def run(self, task, timeout):
-            begun.append(task.network)
-            may_end.wait(timeout=60)
-            return super().run(task, timeout)
-
-    begun, may_end = [], threading.Event()
-    pool = WorkerPool({"latency": [Slow]})
-    first, second = (pool.submit(Task("latency", (name,))) for name in ("a=0", "b=0"))
-    closing = threading.Thread(target=pool.close)
-    closing.start()
-    while not pool._closed:
-        time.sleep(0.01)
-    may_end.set()
-    closing.join()
-    assert isinstance(second.exception(timeout=60), WorkerLost)
-    assert begun in ([], [("a=0",)]) and first.done()
-
-
-def test_workers_that_went_with_their_hosts_do_not_count_against_a_network():
-    runner, network = ByHand(), ("a=0",)
-    evaluator = Evaluator(PlantedAccuracy(), PlantedLatency(), REWARD)
-    measuring = DispatchedMeasuring(evaluator, lambda network: None, runner, max_retries=0)
-    measuring.submit([network])
-    for _ in range(5):
-        runner.finish("latency", network, HostLost("host a was lost"))
-        measuring._take(*measuring._done.get())
-    runner.finish("latency", network, 20.0)
-    measuring._take(*measuring._done.get())
-    runner.finish("accuracy", network, WorkerLost("a worker was lost"))
-    [lost] = measuring.finished()
-    assert lost.reason == "accuracy failed once: a worker was lost"
-    assert lost.records["lost_workers"] == ["host a was lost"] * 5 + ["a worker was lost"]
 
 
 def test_async_updates_learn_from_what_is_measured_first(tmp_path):

@@ -46,9 +46,16 @@ def rows(workdir):
     ]
 
 
-def test_a_search_killed_four_times_equals_one_left_alone(tmp_path):
-    status, _, err = run(*SEARCH, f"--workdir={tmp_path / 'alone'}")
+@pytest.fixture(scope="module")
+def alone(tmp_path_factory):
+    workdir = tmp_path_factory.mktemp("alone")
+    status, _, err = run(*SEARCH, f"--workdir={workdir}")
     assert (status, err) == (0, "")
+    assert len(rows(workdir)) == 7
+    return workdir
+
+
+def test_a_search_killed_four_times_equals_one_left_alone(alone, tmp_path):
     moments = random.Random(20180731)
     for _ in range(4):
         process = start(*SEARCH, f"--workdir={tmp_path / 'killed'}")
@@ -58,8 +65,7 @@ def test_a_search_killed_four_times_equals_one_left_alone(tmp_path):
     status, out, _ = run(*SEARCH, f"--workdir={tmp_path / 'killed'}")
     assert status == 0
     assert "Best of 7 trials is trial" in out
-    assert len(rows(tmp_path / "alone")) == 7
-    assert rows(tmp_path / "killed") == rows(tmp_path / "alone")
+    assert rows(tmp_path / "killed") == rows(alone)
     assert (tmp_path / "killed" / "best.tflite").stat().st_size > 100_000
     assert (tmp_path / "killed" / "report.html").exists()
 
@@ -70,6 +76,27 @@ def test_a_search_killed_four_times_equals_one_left_alone(tmp_path):
     assert status == 2
     assert "search.seed is 0 there, 5 now" in err
     assert len(err.splitlines()) == 1
+
+
+def test_two_processes_find_the_same_and_do_all_the_training(alone, tmp_path):
+    status, out, err = run(
+        *SEARCH,
+        "--references=mnasnet-small",
+        "--executor=processes",
+        "--num_workers=2",
+        f"--workdir={tmp_path}",
+    )
+    assert (status, err) == (0, "")
+    assert "workers 2  busy " in out
+    assert rows(tmp_path) == rows(alone)
+    # Trained and converted by a worker, to the same bits.
+    assert (tmp_path / "best.tflite").read_bytes() == (alone / "best.tflite").read_bytes()
+    store = TrialStore(tmp_path / "search.sqlite", read_only=True)
+    [small] = store.landmarks().values()
+    by = {t.measured.records["accuracy"]["worker"]["process"] for t in store.trials()}
+    assert small.records["accuracy"]["worker"]["process"] in by
+    assert store.settings()["workload"]["workers"] == 2
+    assert "trials per hour" in (tmp_path / "report.html").read_text()
 
 
 @pytest.mark.parametrize(

@@ -139,9 +139,8 @@ def test_without_a_terminal_there_is_a_line_every_ten_minutes_while_no_update_co
 
 
 def shown(workload):
-    progress = Progress(9, clock=Clock())
+    progress = Progress(9, clock=Clock(), workload=lambda: workload)
     progress.on_start(0, ("r0",))
-    progress.workload = lambda: workload
     console = Console(width=120, file=io.StringIO())
     console.print(progress.panel())
     return console.file.getvalue()

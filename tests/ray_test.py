@@ -188,16 +188,16 @@ def test_an_address_where_something_else_answers_is_refused_in_one_line():
 def test_that_no_host_has_room_for_a_worker_is_told_once_and_that_one_has_again():
     from search.executors.ray_watch import Watch
 
-    lane, told = types.SimpleNamespace(running=0, waiting=3), []
+    workload, told = types.SimpleNamespace(training=0, waiting=3), []
     nodes = [{"Alive": False, "Resources": {"CPU": 8}}, {"Alive": True, "Resources": {"CPU": 1}}]
     watch = Watch(
-        lambda: lane, {"CPU": 2}, patience=0.0, look=0.01, tell=told.append, nodes=lambda: nodes
+        lambda: workload, {"CPU": 2}, patience=0.0, look=0.01, tell=told.append, nodes=lambda: nodes
     )
     deadline = time.monotonic() + 10
     while not told and time.monotonic() < deadline:
         time.sleep(0.01)
     time.sleep(0.1)
-    lane.running = 1
+    workload.training = 1
     while len(told) < 2 and time.monotonic() < deadline:
         time.sleep(0.01)
     watch.stop()

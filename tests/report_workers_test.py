@@ -23,8 +23,12 @@ def trial(number, worker=None, timer=None, *, seconds=10.0, lost=(), reused=None
     return Trial(number, (number,), measured, reused_from=reused)
 
 
-def section(trials, updates=(), **settings):
-    return workers(Findings(Path("w"), trials, {}, list(updates), settings))
+def worker(host, process):
+    return {"host": host, "process": process}
+
+
+def section(trials, **settings):
+    return workers(Findings(Path("w"), trials, {}, [], settings))
 
 
 def text(html):
@@ -39,14 +43,14 @@ WORKLOAD = {"workers": 4, "busy_share": 0.5, "retries": 1}
 
 
 def test_a_search_that_measures_by_itself_has_no_such_section():
-    assert section([trial(0), trial(1)], [(1, {"reward": 0.5})]) == ""
+    assert section([trial(0), trial(1)], workload={}) == ""
     assert section([]) == ""
 
 
-def test_the_figures_are_those_of_the_last_update_with_what_is_left():
-    trials = [trial(n, "a, process 1") for n in range(4)]
-    updates = [(1, WORKLOAD | {"workers": 9}), (2, WORKLOAD)]
-    html = section(trials, updates, max_trials=76, pace={"trials": 2, "seconds": 10.0})
+def test_the_figures_are_those_that_were_kept_last_with_what_is_left():
+    trials = [trial(n, worker("a", 1)) for n in range(4)]
+    pace = {"trials": 2, "seconds": 10.0}
+    html = section(trials, max_trials=76, pace=pace, workload=WORKLOAD)
     # 2 trials in 10 s are 720 an hour; the 72 that are left take a tenth of it.
     assert figures(html) == {
         "workers": "4",
@@ -60,12 +64,12 @@ def test_the_figures_are_those_of_the_last_update_with_what_is_left():
 
 def test_each_host_has_its_trials_and_mean_seconds():
     trials = [
-        trial(0, "a, process 1", "a, process 9", seconds=10.0),
-        trial(1, "b, process 1", "a, process 9", seconds=40.0),
-        trial(2, "b, process 2", "a, process 9", seconds=20.0),
-        trial(3, "b, process 2", "a, process 9", seconds=99.0, reused=2),
+        trial(0, worker("a", 1), worker("a", 9), seconds=10.0),
+        trial(1, worker("b", 1), worker("a", 9), seconds=40.0),
+        trial(2, worker("b", 2), worker("a", 9), seconds=20.0),
+        trial(3, worker("b", 2), worker("a", 9), seconds=99.0, reused=2),
     ]
-    html = section(trials, [(1, WORKLOAD)])
+    html = section(trials, workload=WORKLOAD)
     rows = [text(row).split() for row in re.findall("<tr>(.*?)</tr>", html)]
     assert rows[1:] == [
         ["a", "2", "1", "10", "s", "3", "2", "s"],  # trained by process 1, timed by 9
@@ -74,12 +78,12 @@ def test_each_host_has_its_trials_and_mean_seconds():
 
 
 def test_latencies_that_took_no_worker_have_no_column():
-    assert "timed" not in section([trial(0, "a, process 1")], [(1, WORKLOAD)])
+    assert "timed" not in section([trial(0, worker("a", 1))], workload=WORKLOAD)
 
 
 def test_lost_attempts_are_told_one_by_one_with_their_trial():
     killed, hung = "a, process 1, was killed by SIGKILL", "b, process <2>, took longer than 60 s"
-    html = section([trial(0), trial(1, "a, process 3", lost=[killed, hung])])
+    html = section([trial(0), trial(1, worker("a", 3), lost=[killed, hung])])
     assert "2 measurements of 1 trial lost the worker" in html
     rows = [text(row).strip() for row in re.findall("<tr>(.*?)</tr>", html)]
     assert rows[-2:] == [f"1 {killed}", f"1 {hung.replace('<', '&lt;').replace('>', '&gt;')}"]

@@ -39,7 +39,7 @@ def test_sleeping_workers_find_what_one_that_is_awake_finds():
             lambda network: 0.0,
             Latency(),
             CONFIG,
-            measuring=functools.partial(DispatchedMeasuring, runner=executor, max_retries=0),
+            measuring=functools.partial(DispatchedMeasuring, runner=executor),
         )
     told = [
         [(t.trial, t.network, t.measured.accuracy, t.reward, t.reused_from) for t in result.trials]
@@ -47,15 +47,15 @@ def test_sleeping_workers_find_what_one_that_is_awake_finds():
     ]
     assert told[0] == told[1]
     assert len(set(t.measured.accuracy for t in many.trials)) > 20
-    assert executor.lane("accuracy").running == 0
+    assert executor.workload().training == 0
 
 
 def test_two_of_three_tasks_wait_for_one_worker_and_end_in_their_order():
     ended = []
     with SleepingExecutor(workers=1, unit=0.02) as executor:
         futures = [executor.submit(Task("accuracy", (name,))) for name in "abc"]
-        lane = executor.lane("accuracy")
-        assert (lane.workers, lane.running, lane.waiting) == (1, 1, 2)
+        told = executor.workload()
+        assert (told.workers, told.training, told.waiting) == (1, 1, 2)
         for name, future in zip("abc", futures, strict=True):
             future.add_done_callback(lambda _, name=name: ended.append(name))
         for future in futures:

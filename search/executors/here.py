@@ -3,7 +3,7 @@
 import dataclasses
 import socket
 
-from search.executors.tasks import AnyEvaluator, Outcome, Task, run_task
+from search.executors.tasks import AnyEvaluator, Outcome, Task, WorkerName, run_task
 
 
 class WorkerHere:
@@ -17,7 +17,7 @@ class WorkerHere:
 
     def __init__(self, evaluator: AnyEvaluator):
         self._evaluator = evaluator
-        self.name = f"{socket.gethostname()}, the search itself"
+        self.name = WorkerName(socket.gethostname())
 
     def run(self, task: Task, timeout: float | None) -> Outcome:
         """See Worker."""

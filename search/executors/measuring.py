@@ -20,7 +20,7 @@ class Workload:
       timing: networks that are converted and timed.
       waiting: networks that wait for either.
       busy_share: of the workers' time since the first network, in [0, 1]; None before that.
-      retries: measurements that were begun again, since a worker was lost or hung.
+      retries: what was begun again, since a worker was lost or hung.
     """
 
     workers: int
@@ -30,11 +30,22 @@ class Workload:
     busy_share: float | None = None
     retries: int = 0
 
+    def __str__(self) -> str:
+        """'workers 2  busy 93%  retries 0'; '' before the first network."""
+        if self.busy_share is None:
+            return ""
+        return f"workers {self.workers}  busy {self.busy_share:.0%}  retries {self.retries}"
+
     def metrics(self) -> dict[str, float]:
         """What of it is worth a curve; nothing where this process measures by itself."""
         if self.busy_share is None:
             return {}
         return {"workers": self.workers, "busy_share": self.busy_share, "retries": self.retries}
+
+
+def alone() -> Workload:
+    """What goes on where a search measures by itself."""
+    return Workload(workers=1)
 
 
 class Measuring(Protocol):
@@ -60,8 +71,11 @@ class Measuring(Protocol):
         """What goes on now."""
 
 
-MakeMeasuring = Callable[[Evaluator, Callable[[Network], None]], Measuring]
-"""From an evaluator, and from who is told when a network's turn comes."""
+OnStart = Callable[[Network], None]
+"""Is told when a network's turn comes; by those who have queues of their own, when it is queued."""
+
+MakeMeasuring = Callable[[Evaluator, OnStart], Measuring]
+"""From an evaluator, and from who is told of each network."""
 
 
 class InlineMeasuring:
@@ -74,7 +88,7 @@ class InlineMeasuring:
 
     num_workers = 1
 
-    def __init__(self, evaluator: Evaluator, on_start: Callable[[Network], None]):
+    def __init__(self, evaluator: Evaluator, on_start: OnStart):
         self._evaluator, self._on_start = evaluator, on_start
         self._waiting = collections.deque()
 

@@ -4,17 +4,31 @@ import contextlib
 from collections.abc import Iterator
 from typing import Protocol
 
-from search.evaluators import LatencyEvaluator
+from search.evaluators import AccuracyEvaluator, Evaluator, LatencyEvaluator
 from search.executors.config import ExecutorConfig
-from search.executors.measuring import InlineMeasuring, MakeMeasuring
+from search.executors.measuring import InlineMeasuring, Measuring, OnStart, Workload, alone
 from search.executors.tasks import MakeEvaluator
 from search.latency import LatencyConfig, make_timer
+from search.search_space import Network
 from search.timing.measured import Timer
 from search.timing.phone_journal import PhoneJournal
 
 
-class OpenExecutor(Protocol):
-    """Who measures, ready to be handed the evaluators.
+class Workers(Protocol):
+    """Those who measure for a search, whoever and wherever they are."""
+
+    def measuring(self, evaluator: Evaluator, on_start: OnStart) -> Measuring:
+        """Has them measure what an evaluator is to judge; a MakeMeasuring."""
+
+    def tflite(self, network: Network, image_size: int, quantization: str) -> bytes:
+        """Has a network trained as for its accuracy, and converted; see `ProxyAccuracy.tflite`."""
+
+    def workload(self) -> Workload:
+        """What goes on now."""
+
+
+class Executor(Protocol):
+    """Where a search is measured.
 
     Attributes:
       num_workers: networks in training at a time.
@@ -27,33 +41,47 @@ class OpenExecutor(Protocol):
     ) -> Timer | None:
         """As `search.latency.make_timer`, wherever the phones are."""
 
-    def measuring(
+    def workers(
         self,
+        accuracy: AccuracyEvaluator,
+        latency: LatencyEvaluator,
         make_accuracy: MakeEvaluator,
         make_latency: MakeEvaluator,
-        latency: LatencyEvaluator,
-    ) -> MakeMeasuring:
-        """Who measures with these evaluators.
+    ) -> Workers:
+        """Those who measure, which start when they are needed.
 
         Args:
+          accuracy: the evaluator of this process, where it is this process that trains.
+          latency: the evaluator of this process, for what needs no worker: arithmetic, and phones.
           make_accuracy: makes the evaluator in each worker that trains.
           make_latency: makes the evaluator in the worker that times.
-          latency: the evaluator here, for what needs no worker: arithmetic, and phones.
         """
 
 
 class _Inline:
+    """The Executor that is this process."""
+
     num_workers = 1
     make_timer = staticmethod(make_timer)
 
-    def measuring(self, make_accuracy, make_latency, latency):
-        del make_accuracy, make_latency, latency  # the search has its own
-        return InlineMeasuring
+    def workers(self, accuracy, latency, make_accuracy, make_latency):
+        del latency, make_accuracy, make_latency  # a search measures by itself
+        return _InlineWorkers(accuracy)
+
+
+class _InlineWorkers:
+    measuring, workload = staticmethod(InlineMeasuring), staticmethod(alone)
+
+    def __init__(self, accuracy: AccuracyEvaluator):
+        self._accuracy = accuracy
+
+    def tflite(self, network: Network, image_size: int, quantization: str) -> bytes:
+        return self._accuracy.tflite(network, image_size, quantization)
 
 
 @contextlib.contextmanager
-def open_executor(config: ExecutorConfig) -> Iterator[OpenExecutor]:
-    """Who measures; the workers end with the context.
+def open_executor(config: ExecutorConfig) -> Iterator[Executor]:
+    """Where a search is to be measured; the workers end with the context.
 
     Raises:
       ValueError: for more than there is: GPUs, processors of a cluster, the cluster, Ray itself.

@@ -1,4 +1,7 @@
-"""Workers that share queues of tasks: each has one task at a time, a lost one is replaced."""
+"""Workers that share queues of tasks: each has one task at a time, a lost one is replaced.
+
+Its task is begun again, by whoever is free next.
+"""
 
 import dataclasses
 import queue
@@ -7,7 +10,9 @@ import time
 from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import Future
 
-from search.executors.tasks import Outcome, Task, Worker, WorkerLost, WorkersFailed
+from search.evaluators import Infeasible
+from search.executors.measuring import Workload
+from search.executors.tasks import HostLost, Outcome, Task, Worker, WorkerLost, WorkersFailed
 
 # So many in a row that do not even start mean that none will. Counted for each place: those that
 # start side by side may all die of one cause, such as a host that is lost.
@@ -21,60 +26,77 @@ class WorkerPool:
     """Runs tasks on workers, each of which is driven by a thread of its own.
 
     Args:
-      makers: of the workers for each kind of task; a worker is made when it is needed first, and
-        again after it was lost.
+      makers: of the workers of each lane; a worker is made when it is needed first, and again after
+        it was lost. The lane 'accuracy' has those who train.
       timeout: seconds after which a task's worker counts as hung; None for never.
+      max_retries: how often a task whose worker was lost is begun again before it is given up as
+        infeasible; those that went with their hosts do not count.
 
     Nothing starts before the first task.
     """
 
-    def __init__(self, makers: Mapping[str, Sequence[MakeWorker]], timeout: float | None = None):
-        self._timeout = timeout
-        self._queues = {kind: queue.SimpleQueue() for kind in makers}
-        self._lanes = {kind: _Lane(len(of_kind)) for kind, of_kind in makers.items()}
+    def __init__(
+        self,
+        makers: Mapping[str, Sequence[MakeWorker]],
+        timeout: float | None = None,
+        max_retries: int = 0,
+    ):
+        self._timeout, self._max_retries = timeout, max_retries
+        self._queues = {lane: queue.SimpleQueue() for lane in makers}
+        self._lanes = {lane: _Lane(len(of_lane)) for lane, of_lane in makers.items()}
         self._lock = threading.Lock()
         self._workers: dict[threading.Thread, Worker] = {}
         self._failure: BaseException | None = None
-        self._pending: set[Future] = set()
+        self._pending: set[_Job] = set()
         self._closed = self._started_all = False
+        self._retries = 0
         self._threads = [
-            threading.Thread(target=self._serve, args=(kind, make), name=f"{kind}-{i}", daemon=True)
-            for kind, of_kind in makers.items()
-            for i, make in enumerate(of_kind)
+            threading.Thread(target=self._serve, args=(lane, make), name=f"{lane}-{i}", daemon=True)
+            for lane, of_lane in makers.items()
+            for i, make in enumerate(of_lane)
         ]
 
-    def submit(self, task: Task) -> Future:
-        """Queues a task; the future's result is an Outcome.
+    def submit(self, task: Task) -> Future[Outcome]:
+        """Queues a task.
 
-        Its exception is WorkerLost, WorkersFailed, or what the evaluator raised.
+        The future's exception is WorkersFailed, what the evaluator raised, or WorkerLost where the
+        pool was closed before.
         """
-        future = Future()
+        job = _Job(task)
         with self._lock:
             if self._failure is not None:
-                future.set_exception(self._failure)
-                return future
-            self._lanes[task.kind].waiting += 1
-            self._pending.add(future)
+                job.future.set_exception(self._failure)
+                return job.future
+            self._pending.add(job)
+            self._queue(job)
             if not self._started_all:
                 self._started_all = True
                 for thread in self._threads:
                     thread.start()
-        self._queues[task.kind].put((task, future))
-        return future
+        return job.future
 
-    def lane(self, kind: str) -> "_Lane":
-        """How many workers of a kind there are and what they do, as of now."""
+    def workload(self) -> Workload:
+        """What goes on now."""
         with self._lock:
-            return dataclasses.replace(self._lanes[kind])
+            training = self._lanes["accuracy"]
+            timing = self._lanes.get("latency", _Lane(0))
+            return Workload(
+                workers=training.workers,
+                training=training.running,
+                timing=timing.running,
+                waiting=training.waiting + timing.waiting,
+                busy_share=training.busy_share,
+                retries=self._retries,
+            )
 
     def close(self) -> None:
         """Ends all workers, whatever they are doing."""
         with self._lock:
             self._closed = True
             workers = list(self._workers.values())
-        for kind, lane in self._lanes.items():
+        for name, lane in self._lanes.items():
             for _ in range(lane.workers):
-                self._queues[kind].put(None)
+                self._queues[name].put(None)
         for worker in workers:
             worker.close()
         # A thread that waits for a phone may wait on: it ends with the process.
@@ -82,33 +104,54 @@ class WorkerPool:
         for thread in self._threads if self._started_all else ():
             thread.join(timeout=max(deadline - time.monotonic(), 0))
 
-    def _serve(self, kind: str, make: MakeWorker) -> None:
+    def _serve(self, lane: str, make: MakeWorker) -> None:
         """The life of one place in the pool."""
         worker = self._started(make)
-        while (item := self._queues[kind].get()) is not None:
-            task, future = item
+        while (job := self._queues[lane].get()) is not None:
             if worker is None or not worker.alive:
                 self._close(worker)
                 worker = self._started(make)
             with self._lock:
-                self._lanes[kind].begin()
+                self._lanes[lane].begin()
             try:
                 if worker is None or self._closed:
                     raise self._failure or WorkerLost("the worker did not start")
-                outcome = worker.run(task, self._timeout)
+                result = worker.run(job.task, self._timeout)
             except BaseException as error:
                 if isinstance(error, WorkerLost):
                     self._close(worker)
                     worker = None
                 result = error
-            else:
-                result = outcome
             with self._lock:
-                self._lanes[kind].end()
-            self._settle(future, result)
+                self._lanes[lane].end()
+            if isinstance(result, WorkerLost):
+                self._begin_again(job, result)
+            else:
+                self._settle(job, result)
             if worker is None and not self._closed:
                 worker = self._started(make)
         self._close(worker)
+
+    def _queue(self, job: "_Job") -> None:
+        self._lanes[job.task.lane].waiting += 1
+        self._queues[job.task.lane].put(job)
+
+    def _begin_again(self, job: "_Job", error: WorkerLost) -> None:
+        """Queues a job whose worker was lost, or gives it up."""
+        job.lost.append(error)
+        lost = [one for one in job.lost if not isinstance(one, HostLost)]
+        with self._lock:
+            if self._closed:
+                result = error
+            elif isinstance(error, HostLost) or len(lost) <= self._max_retries:
+                if job in self._pending:
+                    self._retries += 1
+                    self._queue(job)
+                return
+            else:
+                times = "once" if len(lost) == 1 else f"{len(lost)} times"
+                result = Outcome(Infeasible(f"{job.task.kind} failed {times}: {error}"), 0.0)
+        self._settle(job, result)
 
     def _started(self, make: MakeWorker) -> Worker | None:
         """A worker that is ready; None where that cannot be."""
@@ -142,23 +185,39 @@ class WorkerPool:
         with self._lock:
             self._failure = self._failure or error
             pending = list(self._pending)
-        for future in pending:
-            self._settle(future, self._failure)
+        for job in pending:
+            self._settle(job, self._failure)
 
-    def _settle(self, future: Future, result: Outcome | BaseException) -> None:
+    def _settle(self, job: "_Job", result: Outcome | BaseException) -> None:
         with self._lock:
-            if future not in self._pending:
+            if job not in self._pending:
                 return
-            self._pending.remove(future)
+            self._pending.remove(job)
         if isinstance(result, BaseException):
-            future.set_exception(result)
+            job.future.set_exception(result)
         else:
-            future.set_result(result)
+            lost = tuple(map(str, job.lost))
+            job.future.set_result(dataclasses.replace(result, lost=lost))
+
+
+@dataclasses.dataclass(eq=False)
+class _Job:
+    """A task on its way.
+
+    Attributes:
+      task: what is to be done.
+      future: for whoever wants it done.
+      lost: why each worker was lost that had tried.
+    """
+
+    task: Task
+    future: Future[Outcome] = dataclasses.field(default_factory=Future)
+    lost: list[WorkerLost] = dataclasses.field(default_factory=list)
 
 
 @dataclasses.dataclass
 class _Lane:
-    """The workers of one kind of task.
+    """Workers that share a queue.
 
     Attributes:
       workers: how many there are.

@@ -24,7 +24,14 @@ from multiprocessing import connection
 from search.executors.config import ExecutorConfig, usable_cores
 from search.executors.pool import MakeWorker
 from search.executors.pooled import PooledExecutor
-from search.executors.tasks import MakeEvaluator, Outcome, Task, WorkerLost, run_task
+from search.executors.tasks import (
+    MakeEvaluator,
+    Outcome,
+    Task,
+    WorkerLost,
+    WorkerName,
+    run_task,
+)
 
 # Started anew rather than forked: TensorFlow does not live through a fork.
 _CONTEXT = multiprocessing.get_context("spawn")
@@ -140,7 +147,7 @@ class ProcessWorker:
                     else:
                         os.environ[name] = value
         theirs.close()
-        self.name = f"{socket.gethostname()}, process {self._process.pid}"
+        self.name = WorkerName(socket.gethostname(), self._process.pid)
         self._spent, self._ending = False, ending or threading.Event()
         self._receive(start_timeout)
 

@@ -64,10 +64,9 @@ class RayCluster(PooledExecutor):
     def make_pool(self, makers: dict[str, list[MakeWorker]]) -> WorkerPool:
         """See PooledExecutor."""
         pool = super().make_pool(makers)
-        lane = functools.partial(pool.lane, "accuracy")
         # A cluster's hosts may come back; a Ray of our own on this machine does not.
         own = self.config.ray_address is None
-        self._watch = Watch(lane, self._needs, on_gone=pool.fail if own else None)
+        self._watch = Watch(pool.workload, self._needs, on_gone=pool.fail if own else None)
         return pool
 
     def trainers(self, make: MakeEvaluator) -> list[MakeWorker]:

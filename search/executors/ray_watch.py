@@ -8,7 +8,7 @@ from collections.abc import Callable, Mapping, Sequence
 import ray
 from ray.exceptions import RayError
 
-from search.executors.dispatch import Lane
+from search.executors.measuring import Workload
 from search.executors.tasks import WorkersFailed
 
 _LOOK_SECONDS = 5.0
@@ -18,7 +18,7 @@ class Watch:
     """Looks from time to time whether anybody trains; a thread that ends with `stop`.
 
     Args:
-      lane: the workers that train, as of now.
+      workload: what the workers do, as of now.
       needs: of each of them, as Ray names it.
       patience: seconds without a worker at work before that is told.
       look: seconds between two looks.
@@ -29,7 +29,7 @@ class Watch:
 
     def __init__(
         self,
-        lane: Callable[[], Lane],
+        workload: Callable[[], Workload],
         needs: Mapping[str, float],
         patience: float = 60.0,
         look: float = _LOOK_SECONDS,
@@ -37,7 +37,7 @@ class Watch:
         nodes: Callable[[], Sequence[Mapping]] = ray.nodes,
         on_gone: Callable[[WorkersFailed], None] | None = None,
     ):
-        self._lane, self._needs, self._patience, self._look = lane, needs, patience, look
+        self._workload, self._needs, self._patience, self._look = workload, needs, patience, look
         self._tell, self._nodes, self._on_gone = tell or _on_stderr, nodes, on_gone
         self._stopped = threading.Event()
         threading.Thread(target=self._watch, name="ray-watch", daemon=True).start()
@@ -52,8 +52,8 @@ class Watch:
             if self._on_gone is not None and not any(node["Alive"] for node in self._nodes()):
                 self._on_gone(WorkersFailed("the Ray that the search had started has died"))
                 return
-            lane = self._lane()
-            if lane.running or not lane.waiting:
+            workload = self._workload()
+            if workload.training or not workload.waiting:
                 at_work = time.monotonic()
                 if told:
                     self._tell("going on: the cluster has room for a worker again")
@@ -61,7 +61,7 @@ class Watch:
             elif not told and time.monotonic() - at_work >= self._patience and self._lacking():
                 needs = ", ".join(f"{name}={amount:g}" for name, amount in self._needs.items())
                 self._tell(
-                    f"no host of the cluster has room for a worker ({needs}): {lane.waiting} "
+                    f"no host of the cluster has room for a worker ({needs}): {workload.waiting} "
                     "networks wait until one joins it"
                 )
                 told = True

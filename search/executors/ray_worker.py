@@ -23,6 +23,7 @@ from search.executors.tasks import (
     Outcome,
     Task,
     WorkerLost,
+    WorkerName,
     WorkersFailed,
     run_task,
 )
@@ -48,7 +49,7 @@ class RayWorker:
         self._actor = _Actor.options(**options).remote()
         self._alive = True
         host, process, self._node = self._ask(self._actor.where.remote(), None)
-        self.name = f"{host}, process {process}"
+        self.name = WorkerName(host, process)
         try:
             self._ask(self._actor.prepare.remote(make), None)
         except (ValueError, OSError) as error:

@@ -20,32 +20,63 @@ MakeEvaluator = Callable[[], AnyEvaluator]
 """Makes an evaluator where the work is done; must survive pickling."""
 
 
+# What each kind of task asks of an evaluator, and whose workers have that evaluator.
+_METHODS = {"latency": "measure", "accuracy": "evaluate", "tflite": "tflite"}
+_LANES = {"latency": "latency", "accuracy": "accuracy", "tflite": "accuracy"}
+
+
 @dataclasses.dataclass(frozen=True)
 class Task:
-    """One measurement of one network.
+    """Something that a worker does with one network.
 
     Attributes:
-      kind: 'latency' or 'accuracy'.
+      kind: 'latency' or 'accuracy', which are measured, or 'tflite', to hand a trained one over.
       network: block strings.
+      arguments: of the evaluator's method besides the network.
     """
 
     kind: str
     network: Network
+    arguments: tuple = ()
+
+    @property
+    def lane(self) -> str:
+        """Whose it is: 'latency' of those who time, 'accuracy' of those who train."""
+        return _LANES[self.kind]
+
+
+@dataclasses.dataclass(frozen=True)
+class WorkerName:
+    """Who did a task.
+
+    Attributes:
+      host: its name.
+      process: its number there; None for the search itself.
+    """
+
+    host: str
+    process: int | None = None
+
+    def __str__(self) -> str:
+        who = "the search itself" if self.process is None else f"process {self.process}"
+        return f"{self.host}, {who}"
 
 
 @dataclasses.dataclass(frozen=True)
 class Outcome:
-    """What an evaluator made of a task.
+    """What became of a task.
 
     Attributes:
-      value: the measurement, or why the network has none.
+      value: the measurement or file, or why the network has none.
       seconds: that it took, from when the worker began.
-      worker: who did it.
+      worker: who did it; None where each who tried was lost.
+      lost: what happened to the workers that were lost over it, in their order.
     """
 
-    value: Evaluation | float | Infeasible
+    value: Evaluation | float | bytes | Infeasible
     seconds: float
-    worker: str = ""
+    worker: WorkerName | None = None
+    lost: tuple[str, ...] = ()
 
 
 class WorkerLost(Exception):
@@ -64,10 +95,10 @@ class Worker(Protocol):
     """Somebody who works on one task at a time, somewhere.
 
     Attributes:
-      name: host and process, for messages.
+      name: who it is.
     """
 
-    name: str
+    name: WorkerName
 
     def run(self, task: Task, timeout: float | None) -> Outcome:
         """Works on a task.
@@ -92,10 +123,10 @@ def run_task(evaluator: AnyEvaluator, task: Task) -> Outcome:
       WorkerLost: where this host does not do for it, though another may.
       Whatever else the evaluator raised that is not Infeasible.
     """
-    measure = evaluator.measure if task.kind == "latency" else evaluator.evaluate
+    do = getattr(evaluator, _METHODS[task.kind])
     start = time.monotonic()
     try:
-        value = measure(task.network)
+        value = do(task.network, *task.arguments)
     except Infeasible as reason:
         value = reason
     except (MemoryError, HardwareError) as error:

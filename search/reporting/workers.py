@@ -17,12 +17,12 @@ class _Host:
     """What a search's records say of one host.
 
     Attributes:
-      workers: names of those that measured on it.
+      workers: processes that measured on it; None is the search itself.
       train_seconds: of each network that was trained there.
       latency_seconds: of each network that was timed there.
     """
 
-    workers: set[str] = dataclasses.field(default_factory=set)
+    workers: set[int | None] = dataclasses.field(default_factory=set)
     train_seconds: list[float] = dataclasses.field(default_factory=list)
     latency_seconds: list[float] = dataclasses.field(default_factory=list)
 
@@ -30,13 +30,11 @@ class _Host:
 def workers(findings: Findings) -> str:
     """How busy the workers are and what is left; a table of hosts, and one of lost workers."""
     hosts, lost = _hosts(findings), list(_lost(findings))
-    workload = next(
-        (metrics for _, metrics in reversed(findings.updates) if "busy_share" in metrics), None
-    )
-    if not hosts and not lost and workload is None:
+    workload = findings.settings.get("workload")
+    if not hosts and not lost and not workload:
         return ""
     parts = [measures(list(_figures(findings, workload, lost)))]
-    if workload is not None:
+    if workload:
         text = (
             "As of the last update, since the search was last started. Busy: share of the workers' "
             "time in which they had a network to train."
@@ -68,7 +66,7 @@ def _figures(
 ) -> Iterator[tuple[str, str]]:
     """(value, what it is) of what stands at the top."""
     done, retries = len(findings.trials), len(lost)
-    if workload is not None:
+    if workload:
         yield f"{workload['workers']:,}", "workers"
         yield f"{100 * workload['busy_share']:.0f} %", "busy"
         # Those since the last start, or those that are recorded, also from before it.
@@ -95,8 +93,8 @@ def _hosts(findings: Findings) -> dict[str, _Host]:
             worker = measured.records.get(kind, {}).get("worker")
             if not worker:
                 continue
-            host = hosts.setdefault(worker.partition(", ")[0], _Host())
-            host.workers.add(worker)
+            host = hosts.setdefault(worker["host"], _Host())
+            host.workers.add(worker["process"])
             of_kind = host.train_seconds if kind == "accuracy" else host.latency_seconds
             of_kind.append(seconds or 0.0)
     return hosts

@@ -13,7 +13,7 @@ import dataclasses
 import hashlib
 import json
 import math
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 import numpy as np
@@ -199,10 +199,16 @@ class SurrogateAccuracy:
     Args:
       surrogate: predicts.
       space: that of the surrogate, by which it reads networks.
+      published: block strings of networks that go by another name.
     """
 
-    def __init__(self, surrogate: Surrogate, space: SearchSpace | None = None):
-        self._surrogate = surrogate
+    def __init__(
+        self,
+        surrogate: Surrogate,
+        space: SearchSpace | None = None,
+        published: Mapping[Network, Network] | None = None,
+    ):
+        self._surrogate, self._published = surrogate, published or {}
         self._space = accel_nasbench_space() if space is None else space
         self.note = surrogate.note
         self.description = surrogate.note
@@ -221,7 +227,8 @@ class SurrogateAccuracy:
         """`evaluate` of many at once."""
         if not networks:
             return []
-        tokens = np.stack([self._space.encode(network) for network in networks])
+        blocks = (self._published.get(network, network) for network in networks)
+        tokens = np.stack([self._space.encode(network) for network in blocks])
         record = {"kind": "surrogate", "note": self.note}
         return [Evaluation(float(top1), record) for top1 in self._surrogate.predict(tokens)]
 

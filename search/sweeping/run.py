@@ -6,19 +6,20 @@ from pathlib import Path
 
 from search.evaluators import Evaluator
 from search.executors.measuring import MakeMeasuring
+from search.executors.open import Workers
 from search.front import ReferencePoint
+from search.landmarks import measure_landmarks
 from search.loop import SearchConfig
 from search.parts import Parts
-from search.quantities import counted, milliseconds, percent
+from search.quantities import counted, duration, milliseconds, percent
+from search.recorder import as_settings
 from search.report import write_sweep_report
+from search.sparingly import Sparingly
 from search.sweeping.sweep import Sweep, SweepConfig
 from search.tables import pareto_front, write_atomically, write_tables
 from search.tensorboard import Scalars
 from search.trials import COMPLETED, Trial
 from search.workdir import Workdir
-
-# Writing the tables takes time that grows with the trials: at most a twentieth of the sweep's.
-_SHARE_OF_TIME = 0.05
 
 
 def open_sweep(
@@ -38,7 +39,11 @@ def open_sweep(
 
 
 def run_sweep(
-    parts: Parts, sweep: Sweep, reference: ReferencePoint | None, flags_given: str
+    parts: Parts,
+    sweep: Sweep,
+    reference: ReferencePoint | None,
+    flags_given: str,
+    workers: Workers,
 ) -> None:
     """Runs a sweep to its end; the tables and reports are written also when it is stopped."""
     about = parts.about(flags_given) | {
@@ -52,8 +57,9 @@ def run_sweep(
         of_search = {"max_trials": config.max_trials, "reward": dataclasses.asdict(config.reward)}
         search.store.save_settings(about | of_search)
     parts.journal.attach(store, lambda line: print(line, flush=True))
-    _measure_landmarks(parts, sweep)
-    progress = _Progress(sweep, about)
+    measure_landmarks(parts, store, workers.measuring, lambda line: print(line, flush=True))
+    _share_landmarks(parts, sweep)
+    progress = _Progress(sweep, about, workers)
     try:
         while not sweep.done:
             sweep.advance()
@@ -79,26 +85,23 @@ def _observers(name: str, workdir: Workdir, config: SearchConfig) -> tuple:
     return (Scalars(workdir.path / "tensorboard"),)
 
 
-def _measure_landmarks(parts: Parts, sweep: Sweep) -> None:
-    """Measures each once, and keeps it for the sweep and, rewarded by its formula, each search."""
-    for architecture in parts.landmarks:
-        store = sweep.workdir.store
-        if architecture.name not in store.landmarks():
-            store.add_landmark(architecture.name, parts.measure_landmark(architecture))
-        measured = store.landmarks()[architecture.name]
-        for config, search in zip(sweep.config.searches, sweep.searches, strict=True):
-            rewarding = Evaluator(parts.accuracy, parts.clock, config.reward)
-            search.store.add_landmark(architecture.name, rewarding.rewarded(measured))
+def _share_landmarks(parts: Parts, sweep: Sweep) -> None:
+    """Keeps those of the sweep for each search, too, rewarded by its formula."""
+    landmarks = sweep.workdir.store.landmarks()
+    for config, search in zip(sweep.config.searches, sweep.searches, strict=True):
+        rewarding = Evaluator(parts.accuracy, parts.clock, config.reward)
+        for name, measured in landmarks.items():
+            search.store.add_landmark(name, rewarding.rewarded(measured))
 
 
 class _Progress:
     """A line per round of turns, and the tables of the whole sweep brought up to date."""
 
-    def __init__(self, sweep: Sweep, context: dict):
-        self._sweep, self._context = sweep, context
+    def __init__(self, sweep: Sweep, context: dict, workers: Workers):
+        self._sweep, self._context, self._workers = sweep, context, workers
         self._max_trials = sweep.config.search.max_trials
         self._earlier, self._turns, self._written = len(sweep.trials()), 0, -1
-        self._started = self._not_before = time.monotonic()
+        self._started, self._tables = time.monotonic(), Sparingly(self._write)
         going_on = f", going on after {self._earlier}" if self._earlier else ""
         print(
             f"sweep    {self._max_trials} trials by {len(sweep.searches)} searches{going_on}",
@@ -109,16 +112,22 @@ class _Progress:
         """A search had its turn; with very quick evaluators not every round is told."""
         self._turns += 1
         whole_round = self._turns % len(self._sweep.searches) == 0
-        if whole_round and time.monotonic() >= self._not_before:
-            self.write()
+        if whole_round:
+            self._tables.when_due()
 
     def write(self) -> None:
         """Brings tables and display up to date."""
-        start = time.monotonic()
+        self._tables.now()
+
+    def _write(self) -> None:
         trials = self._sweep.trials()
         if len(trials) == self._written:
             return
-        self._written = len(trials)
+        self._written, new = len(trials), len(trials) - self._earlier
+        if new:
+            seconds = time.monotonic() - self._started
+            pace = as_settings(new, seconds, self._workers.workload())
+            self._sweep.workdir.store.save_settings(pace)
         front = pareto_front(trials)
         write_tables(
             self._sweep.workdir.path,
@@ -128,8 +137,6 @@ class _Progress:
             found_by=self._sweep.found_by,
         )
         self._line(trials, front)
-        now = time.monotonic()
-        self._not_before = now + (now - start) / _SHARE_OF_TIME
 
     def _line(self, trials: list[Trial], front: list[Trial]) -> None:
         parts = [f"trials {len(trials):{len(str(self._max_trials))}d}/{self._max_trials}"]
@@ -138,10 +145,13 @@ class _Progress:
         infeasible = sum(trial.status != COMPLETED for trial in trials)
         reused = sum(trial.reused_from is not None for trial in trials)
         parts.append(f"infeasible {infeasible}  reused {reused}")
-        seconds = time.monotonic() - self._started
-        if len(trials) > self._earlier and seconds > 0:
-            parts.append(f"trials/h {3600 * (len(trials) - self._earlier) / seconds:.0f}")
-        print("  ".join(parts), flush=True)
+        per_second = (len(trials) - self._earlier) / max(time.monotonic() - self._started, 1e-9)
+        if per_second:
+            parts.append(f"trials/h {3600 * per_second:.0f}")
+            if len(trials) < self._max_trials:
+                parts.append(f"left {duration((self._max_trials - len(trials)) / per_second)}")
+        parts.append(str(self._workers.workload()))
+        print("  ".join(filter(None, parts)), flush=True)
 
 
 def _span(front: list[Trial]) -> str:
