@@ -27,11 +27,12 @@ svg text { font-family: system-ui, -apple-system, "Segoe UI", Roboto, Arial,
   sans-serif !important; }
 .card { background: var(--card); border: 1px solid var(--line); border-radius: 10px;
   padding: 20px 24px; break-inside: avoid; }
-.measures { display: flex; flex-wrap: wrap; gap: 10px 44px; margin: 0 0 14px; }
-.measures div { min-width: 90px; max-width: 190px; }
+.measures { display: flex; flex-wrap: wrap; gap: 10px 36px; margin: 0 0 14px; }
+.measures div { min-width: 90px; max-width: 170px; }
 .measures b { display: block; font-size: 27px; line-height: 1.15; font-weight: 650;
   font-variant-numeric: tabular-nums; white-space: nowrap; }
-.measures span { display: block; color: var(--muted); font-size: 13px; line-height: 1.35; }
+.measures span { display: block; color: var(--muted); font-size: 13px; line-height: 1.35;
+  text-wrap: balance; }
 code, pre, .mono { font-family: ui-monospace, SFMono-Regular, Menlo, Consolas, "DejaVu Sans Mono",
   monospace; font-size: 12.5px; }
 pre { background: var(--card); border: 1px solid var(--line); border-radius: 8px; margin: 8px 0;

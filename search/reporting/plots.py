@@ -136,7 +136,7 @@ def learning(updates: Sequence[tuple[int, dict]], max_entropy: float | None) -> 
     with matplotlib.rc_context(STYLE):
         figure = Figure(figsize=(9.6, 2.7))
         columns = figure.subplots(1, max(len(panels), 1), squeeze=False)[0]
-        figure.subplots_adjust(0.035, 0.19, 0.985, 0.88, wspace=0.46)
+        figure.subplots_adjust(0.035, 0.19, 0.985, 0.88, wspace=0.56)
         for axes, (key, title, colour) in zip(columns, panels, strict=False):
             points = [(n, metrics[key]) for n, metrics in updates if key in metrics]
             x, y = np.array(points, np.float64)[_thinned(len(points))].T
