@@ -34,8 +34,10 @@ def main() -> int | None:
             raise ValueError("no folder given: name one with --model_dir")
         if mode == "export_only" and not export_dir:
             raise ValueError("mode export_only needs --export_dir")
-        config = _config(mode, model_dir)
+        config = train_flags.settings_from_flags()
         found = train_flags.found_by_search()
+        if config.model_name is None and config.blocks is None:
+            config = _config_of_folder(mode, model_dir, config.eval_timeout)
     if mode == "export_only":
         _export(model_dir, export_dir)
         return None
@@ -50,18 +52,28 @@ def main() -> int | None:
     return None
 
 
-def _config(mode: str, model_dir: str) -> TrainingConfig:
+def _config_of_folder(mode: str, model_dir: str, eval_timeout: int | None) -> TrainingConfig:
+    """The folder of a training says what is trained, where flags do not."""
     from mnasnet.training import folder as training_folder
 
-    config = train_flags.settings_from_flags()
-    if config.model_name is not None or config.blocks is not None:
-        return config
-    if mode in ("eval", "export_only"):  # a training's folder says what it trains
-        return training_folder.settings_of(model_dir, train_flags.given_settings())
-    raise ValueError(
-        "no network given: name one with --model_name, write one with --blocks, or take one of a "
-        "search with --from_search"
-    )
+    if mode not in ("eval", "export_only"):
+        raise ValueError(
+            "no network given: name one with --model_name, write one with --blocks, or take one of "
+            "a search with --from_search"
+        )
+    if mode == "eval":
+        _wait_for_checkpoint(model_dir, eval_timeout)
+    return training_folder.settings_of(model_dir, train_flags.given_settings())
+
+
+def _wait_for_checkpoint(model_dir: str, eval_timeout: int | None) -> None:
+    from mnasnet.training import folder as training_folder
+
+    with command_line.usage_errors():
+        try:
+            training_folder.wait_for_checkpoint(model_dir, eval_timeout)
+        except TimeoutError as error:
+            raise command_line.SurroundingsError(str(error)) from error
 
 
 def _train_best(found, config: TrainingConfig, model_dir: str, mode: str) -> None:
@@ -81,6 +93,8 @@ def _run(config: TrainingConfig, model_dir: str, mode: str) -> None:
     print(training.summary, flush=True)
     if training.rounding:
         print(training.rounding, flush=True)
+    if mode == "eval":  # here those whose flags say what is trained
+        _wait_for_checkpoint(model_dir, config.eval_timeout)
     outcome = training.run()
     line = f"step {outcome.step:,} of {training.train_steps:,}"
     for name in ("top_1_accuracy", "top_5_accuracy"):

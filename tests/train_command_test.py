@@ -86,6 +86,31 @@ def test_ctrl_c_says_which_step_is_saved_and_how_to_go_on(tmp_path):
     assert errors.splitlines()[-1] == "interrupted"
 
 
+@pytest.mark.parametrize("there", [True, False])
+def test_an_evaluation_waits_for_a_training_that_has_not_begun(there, tmp_path):
+    folder = tmp_path / "m"
+    if there:
+        folder.mkdir()
+    process = _start("--mode=eval", f"--model_dir={folder}", "--eval_timeout=1")
+    output, errors = process.communicate(timeout=60)
+    so_far = "" if there else " (no such folder so far)"
+    assert output == f"waiting for the first checkpoint in {folder}{so_far}, at most 1 s\n"
+    assert errors == f"error: no checkpoint came to {folder} within 1 s (--eval_timeout)\n"
+    assert process.returncode == 1
+    assert folder.exists() == there
+
+
+def test_an_evaluation_that_began_first_follows_the_training_to_its_end(tmp_path):
+    folder = tmp_path / "m"
+    follower = _start("--mode=eval", f"--model_dir={folder}", "--eval_timeout=100")
+    assert follower.stdout.readline().startswith(f"waiting for the first checkpoint in {folder}")
+    trainer = _start(*_SMALL, "--mode=train", "--train_steps=50", f"--model_dir={folder}")
+    trainer.communicate(timeout=60)
+    output, errors = follower.communicate(timeout=60)
+    assert follower.returncode == 0, errors
+    assert output.splitlines()[-1].startswith("step 50 of 50, top_1_accuracy 0.")
+
+
 @pytest.fixture
 def small_disk(tmp_path):
     """A file system with room for two checkpoints of the small network and no third."""
@@ -126,7 +151,12 @@ def test_a_full_disk_is_one_line_and_keeps_the_checkpoints_before(small_disk):
         ),
         (("--model_dir=DIR", "--from_search=nowhere"), "nowhere/top.json cannot be read"),
         (("--model_dir=DIR", "--rank=1", "--model_name=mnasnet-a1"), "--rank goes with"),
-        (("--model_dir=DIR", "--mode=eval"), "params.yaml"),
+        (("--model_dir=README.md", "--mode=eval"), "--model_dir 'README.md' is a file"),
+        (("--model_dir=DIR/deeper", "--mode=eval"), "DIR/deeper' cannot be followed: no folder"),
+        (
+            ("--model_dir=DIR", "--mode=export_only", "--export_dir=DIR"),
+            "DIR' holds no training: it has no params.yaml",
+        ),
         (
             ("--model_dir=DIR", "--model_name=mnasnet-a1", "--config_file=no.yaml"),
             "--config_file 'no.yaml' cannot be read: No such file or directory",
@@ -139,7 +169,7 @@ def test_a_mistake_is_one_line_and_status_2(arguments, message, tmp_path):
     _, errors = process.communicate(timeout=60)
     assert process.returncode == 2
     assert errors.startswith("error: ")
-    assert message in errors
+    assert message.replace("DIR", str(folder)) in errors
     assert errors.count("\n") == 1
     assert not folder.exists()
 

@@ -3,6 +3,7 @@
 import dataclasses
 import fcntl
 import os
+import time
 from collections.abc import Mapping
 from typing import Any
 
@@ -12,6 +13,7 @@ from mnasnet.training.config import TrainingConfig
 from mnasnet.training.trained_network import FILE_NAME, TrainedNetwork
 
 PARAMS_NAME = "params.yaml"
+_SECONDS_BETWEEN_LOOKS = 1.0
 
 # What may change from one start to the next: how long, where and how fast, not what is learned.
 _MAY_CHANGE = {
@@ -92,12 +94,46 @@ class TrainingFolder:
         _check_unchanged(self.path, read_params(self.path), vars(config))
 
 
+def wait_for_checkpoint(model_dir: str, timeout: float | None) -> None:
+    """Waits for the first checkpoint of a training that may not have begun, as officially.
+
+    Differs from the official evaluation loop: that says nothing, waits for folders that nothing can
+    be in, and ends without complaint when nothing came.
+
+    Args:
+      model_dir: of the training, which makes it where it is missing.
+      timeout: seconds, None for ever.
+
+    Raises:
+      ValueError: for a file, and a folder in a folder that is not there: slips of the pen.
+      TimeoutError: when nothing came.
+    """
+    path = os.path.join(model_dir, "checkpoint")
+    if storage.exists(path):
+        return
+    if not storage.is_remote(model_dir):
+        parent = os.path.dirname(os.path.abspath(model_dir))
+        if os.path.exists(model_dir) and not os.path.isdir(model_dir):
+            raise ValueError(f"--model_dir {model_dir!r} is a file, must be a training's folder")
+        if not os.path.isdir(parent):
+            raise ValueError(f"--model_dir {model_dir!r} cannot be followed: no folder {parent}")
+    limit = "" if timeout is None else f", at most {timeout} s"
+    there = "" if storage.exists(model_dir) else " (no such folder so far)"
+    print(f"waiting for the first checkpoint in {model_dir}{there}{limit}", flush=True)
+    began = time.monotonic()
+    while not storage.exists(path):
+        if timeout is not None and time.monotonic() - began > timeout:
+            raise TimeoutError(
+                f"no checkpoint came to {model_dir} within {timeout} s (--eval_timeout)"
+            )
+        time.sleep(_SECONDS_BETWEEN_LOOKS)
+
+
 def settings_of(model_dir: str, changes: Mapping[str, Any]) -> TrainingConfig:
     """The configuration of the training in a folder, with such changes as may be.
 
     Raises:
       ValueError: for a change of what is trained, and where there is no training.
-      OSError: where there is none.
     """
     before = read_params(model_dir)
     _check_unchanged(model_dir, before, changes)
@@ -105,9 +141,15 @@ def settings_of(model_dir: str, changes: Mapping[str, Any]) -> TrainingConfig:
 
 
 def read_params(model_dir: str) -> TrainingConfig:
-    """The configuration of the training in a folder; ValueError or OSError where there is none."""
+    """The configuration of the training in a folder; ValueError where there is none."""
     path = os.path.join(model_dir, PARAMS_NAME)
-    settings = training_overrides.parse_yaml(storage.read_text(path), path)
+    try:
+        text = storage.read_text(path)
+    except (FileNotFoundError, NotADirectoryError) as error:
+        raise ValueError(
+            f"--model_dir {model_dir!r} holds no training: it has no {PARAMS_NAME}"
+        ) from error
+    settings = training_overrides.parse_yaml(text, path)
     return TrainingConfig(**training_overrides.checked(settings, path))
 
 
