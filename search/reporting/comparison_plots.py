@@ -9,6 +9,7 @@ from matplotlib.figure import Figure
 from matplotlib.ticker import FuncFormatter, LogLocator, MaxNLocator, NullFormatter
 
 from search.comparison.statistics import Summary
+from search.reporting.plots import DOT_OPACITY, dot_area
 from search.reporting.svg import BLUE, GREEN, INK, MUTED, ORANGE, STYLE, to_svg
 
 _COLOURS = {"ppo": BLUE, "reinforce": GREEN, "evolution": ORANGE, "random": MUTED}
@@ -90,7 +91,8 @@ def ends(summaries: Sequence[Summary], optimum: float | None) -> str:
             colour, _ = _look(summary.variant)
             rewards = summary.best[:, -1]
             heights = row + rng.uniform(-0.22, 0.22, len(rewards))
-            axes.scatter(rewards, heights, s=26, color=colour, alpha=0.6, linewidths=0, zorder=3)
+            style = {"s": dot_area(len(rewards)), "alpha": DOT_OPACITY, "linewidths": 0}
+            axes.scatter(rewards, heights, color=colour, zorder=3, **style)
             mean = rewards.mean()
             axes.plot([mean, mean], [row - 0.34, row + 0.34], color=INK, linewidth=1.6, zorder=4)
         if optimum:

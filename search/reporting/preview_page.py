@@ -81,7 +81,7 @@ def _picture(preview: Preview) -> str:
     if preview.latencies:
         caption += (
             f"Below: latencies of {len(preview.latencies.sample_ms):,} random networks, green "
-            f"where they meet the target; {preview.latencies.note}."
+            f"where they meet the target."
         )
     return section(
         "Reward and space",
@@ -135,8 +135,6 @@ def _landing(preview: Preview) -> str:
     parts.append(table(header, rows, "ttt" + "nn" * (preview.known_front is not None)))
     if not preview.explored and preview.published:
         parts.append(paragraph("Landings are on the line through published networks.", "caption"))
-    elif preview.explored:
-        parts.append(paragraph(preview.explored.note, "caption"))
     return section("Where the winner lands", *parts)
 
 

@@ -192,7 +192,7 @@ def _networks(axes: Axes, preview: Preview) -> list[Mark]:
             100 * sample.accuracy[shown],
             s=5,
             color=BLUE,
-            alpha=0.22,
+            alpha=0.4,  # thousands: where they lie close is to be seen
             linewidths=0,
             rasterized=True,
             zorder=2,
