@@ -143,14 +143,15 @@ def _running() -> str | None:
 
 
 def _silence() -> None:
-    """Has Ray keep to itself, for each worker that is lost, what the search tells in its own words.
+    """Has Ray keep to itself, for each host that is lost, what the search tells in its own words.
 
-    `log_to_driver` does not cover it, and there is no public way.
+    Ray adds the last twenty lines of that host's log. `log_to_driver` does not cover it, and there
+    is no public way.
     """
-    with contextlib.suppress(ImportError, KeyError):
-        from ray._private.ray_logging import global_worker_stdstream_dispatcher
+    with contextlib.suppress(ImportError):
+        from ray._private import worker
 
-        global_worker_stdstream_dispatcher.remove_handler("ray_print_logs")
+        worker._worker_logs_enabled = False
 
 
 def _in_one_line(error: Exception) -> str:
