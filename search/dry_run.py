@@ -222,7 +222,9 @@ def _measure(parts: Parts, timed: bool) -> Cost:
         with contextlib.suppress(Infeasible):  # which takes its time, too
             parts.clock.measure(network)
         latency_seconds = time.monotonic() - start
-    return Cost(train_seconds, latency_seconds, f"estimate from {steps}one random network")
+    return Cost(
+        train_seconds, latency_seconds, f"estimate from {steps}one random network, on this host"
+    )
 
 
 def _search_a_little(parts: Parts) -> Cost:

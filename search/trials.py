@@ -244,6 +244,7 @@ class TrialStore:
         """Keeps what happened to a device: when, in seconds since 1970, and in one line."""
         row = {"time": time, "kind": kind, "serial": serial, "message": message}
         with self._lock:
+            self._before_write()
             self._db.execute(_EVENTS)
             self._insert("INSERT", "events", [row])
 

@@ -47,7 +47,7 @@ def test_where_nothing_is_measured_yet_one_network_is(tmp_path):
     assert lines["Workers"].startswith("processes: 2 workers of 1 thread")
     assert lines["Workdir"] == f"{workdir}, which will be made"
     # 1,438 images make 5 whole batches of 256.
-    assert lines["Time"].endswith("estimate from 5 steps of one random network")
+    assert lines["Time"].endswith("estimate from 5 steps of one random network, on this host")
     assert "12 trials of " in out
     assert not workdir.exists()
 

@@ -131,3 +131,24 @@ def test_a_reader_of_nothing_is_told_so(tmp_path):
     with pytest.raises(FileNotFoundError, match="no search found"):
         TrialStore(tmp_path / "search.sqlite", read_only=True)
     assert not (tmp_path / "search.sqlite").exists()
+
+
+@pytest.mark.parametrize(
+    "write",
+    [
+        lambda store: store.append([make_trial(0)]),
+        lambda store: store.add_event(0.0, "gone", "phone-1", "unplugged"),
+    ],
+)
+def test_a_store_that_may_not_be_written_stays_as_it_was(write, tmp_path):
+    def refuse():
+        raise ValueError("another driver has taken over")
+
+    path = tmp_path / "search.sqlite"
+    TrialStore(path).close()
+    before = path.read_bytes()
+    store = TrialStore(path, before_write=refuse)
+    with pytest.raises(ValueError, match="another driver"):
+        write(store)
+    store.close()
+    assert path.read_bytes() == before
