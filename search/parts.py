@@ -153,7 +153,7 @@ class Parts:
 
     @property
     def notes(self) -> list[str]:
-        """What the two measures are, with their errors, to stand beside every figure."""
+        """What the two measures are, with their errors: whoever shows their figures says so once."""
         return [
             f"Accuracy: {self.accuracy.description}.",
             f"Latency: {self.clock.description}.",
