@@ -77,6 +77,17 @@ def test_each_host_has_its_trials_and_mean_seconds():
     ]
 
 
+def test_phones_time_on_their_own_host():
+    timed = trial(0, worker("a", 1), worker("a", None))
+    timed.measured.records["latency"]["host"] = "b"
+    html = section([timed], workload=WORKLOAD)
+    rows = [text(row).split() for row in re.findall("<tr>(.*?)</tr>", html)]
+    assert rows[1:] == [
+        ["a", "1", "1", "10", "s", "-", "-"],
+        ["b", "0", "-", "-", "1", "2", "s"],
+    ]
+
+
 def test_latencies_that_took_no_worker_have_no_column():
     assert "timed" not in section([trial(0, worker("a", 1))], workload=WORKLOAD)
 

@@ -90,11 +90,14 @@ def _hosts(findings: Findings) -> dict[str, _Host]:
             ("accuracy", measured.train_seconds),
             ("latency", measured.latency_seconds),
         ):
-            worker = measured.records.get(kind, {}).get("worker")
-            if not worker:
+            record = measured.records.get(kind, {})
+            if "worker" not in record:
                 continue
-            host = hosts.setdefault(worker["host"], _Host())
-            host.workers.add(worker["process"])
+            # Phones may be on another host than who waits for them.
+            name = record.get("host", record["worker"]["host"])
+            host = hosts.setdefault(name, _Host())
+            if name == record["worker"]["host"]:
+                host.workers.add(record["worker"]["process"])
             of_kind = host.train_seconds if kind == "accuracy" else host.latency_seconds
             of_kind.append(seconds or 0.0)
     return hosts
