@@ -17,13 +17,10 @@ from search.parts import Parts
 from search.quantities import counted, duration
 from search.sweeping.sweep import SweepConfig
 from search.timing import phone_timer
+from search.timing.phone_list import print_phones
 from search.trials import Trial, TrialStore
 from search.workdir import check_settings
-from tflite_bench.adb import Adb, find_adb
 from tflite_bench.command_line import SurroundingsError
-from tflite_bench.device_errors import DeviceError
-from tflite_bench.devices import DeviceConfig
-from tflite_bench.phone_table import look, print_rows
 
 # To find out what one network costs. A short training is run to its end.
 _MAX_SECONDS = 20.0
@@ -92,7 +89,7 @@ def dry_run(
     )
     print(f"Workers   {_workers(executor, num_workers, parts.trains)}")
     if parts.latency.kind == phone_timer.KIND:
-        _print_phones(parts.latency.device)
+        print_phones(parts.latency.device)
     trials, landmarks = _earlier(parts, workdir, check=timed and not sweep)
     if workdir:
         print(f"Workdir   {workdir}, {_standing(workdir, trials, config.max_trials)}")
@@ -149,20 +146,6 @@ def _side_by_side(config: ExecutorConfig, num_workers: int) -> float:
     if config.kind != "processes" or config.gpus:
         return num_workers
     return min(num_workers, max(cores / (config.threads or cores), 1))
-
-
-def _print_phones(device: DeviceConfig) -> None:
-    """The phones that are attached as a table, or why there are none."""
-    try:
-        rows = look(Adb(find_adb(device.adb)), device.limits, num_threads=device.tool.num_threads)
-    except DeviceError as error:
-        print(f"Phones    none: {error}")
-        return
-    if not rows:
-        print("Phones    none: no phone is attached")
-        return
-    print(f"Phones    {len(rows)}")
-    print_rows(rows)
 
 
 def _earlier(parts: Parts, workdir: str | None, check: bool) -> tuple[list[Trial], set[str]]:
