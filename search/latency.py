@@ -101,7 +101,8 @@ def make_timer(
       journal: is told what happens to phones.
 
     Raises:
-      ValueError: where the binary is none, or the phones do not do.
+      ValueError: where the binary is none, or the models of the phones do not do.
+      DeviceError: where no phone can be used.
     """
     if config.kind == host_timer.KIND:
         return HostTimer(config.device)

@@ -99,6 +99,8 @@ def main(command: str) -> None:
         print(f"\nStopped{_kept(command, path)}", file=sys.stderr)
         raise
     except DeviceError as error:
+        if isinstance(error, UsageError):
+            raise
         raise SurroundingsError(f"{error}{_kept(command, path)}") from error
     except OSError as error:
         raise SurroundingsError(f"{path} cannot be written: {error}") from error

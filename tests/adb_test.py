@@ -197,7 +197,8 @@ def test_the_command_tells_each_fault_in_one_line(tmp_path, devices, shell, told
         capture_output=True,
         text=True,
     )
-    assert (done.returncode, done.stdout) == (1, "")
+    # A binary for another kind of phone is the one fault that is the user's.
+    assert (done.returncode, done.stdout) == (2 if "give the" in told else 1, "")
     assert told in done.stderr
     assert done.stderr.count("\n") == 1
 

@@ -74,8 +74,8 @@ def test_a_machine_too_busy_to_agree_is_told(tmp_path):
 
 
 def test_cores_and_programs_that_are_not_there_are_told(tmp_path):
-    with pytest.raises(ToolError, match="the cores --cpu_mask=8000000000000000 are not there"):
-        clock(tmp_path, cpu_mask=1 << 63).measure(SMALL)
+    with pytest.raises(ValueError, match="the cores --cpu_mask=8000000000000000 are not there"):
+        clock(tmp_path, cpu_mask=1 << 63)
     gone = clock(tmp_path)
     os.remove(tmp_path / "benchmark_model")
     with pytest.raises(ToolError, match="benchmark_model cannot be run: No such file"):

@@ -22,6 +22,7 @@ import time
 from collections.abc import Sequence
 
 from tflite_bench.device_errors import (
+    AdbFlagError,
     AdbMissingError,
     CommandTimeoutError,
     DeviceError,
@@ -73,12 +74,13 @@ def find_adb(path: str | None = None) -> str:
     """The adb program: the one given, else that on PATH, else the one in PyPI's adbutils.
 
     Raises:
+      AdbFlagError: where the one given is no program.
       AdbMissingError: where there is none.
     """
     if path:
         found = shutil.which(path)
         if not found:
-            raise AdbMissingError(f"--adb={path} is no program, give the path of Android's adb")
+            raise AdbFlagError(f"--adb={path} is no program, give the path of Android's adb")
         return found
     found = shutil.which("adb")
     if found:
@@ -108,6 +110,7 @@ class Adb:
         """All that are attached, usable or not.
 
         Raises:
+          AdbFlagError: where the program is another.
           DeviceError: where adb itself fails.
         """
         done = self._call(["devices"], timeout_s=_SHORT)
@@ -116,7 +119,10 @@ class Adb:
             raise DeviceError(f"{self.program} devices fails: {reason}")
         _, headline, listing = done.stdout.partition("List of devices attached")
         if not headline:
-            raise DeviceError(f"{self.program} is no adb, it says {_last_line(done.stdout)!r}")
+            raise AdbFlagError(
+                f"{self.program} is no adb, it says {_last_line(done.stdout)!r}: name another with "
+                "--adb=PATH"
+            )
         attached = []
         for line in listing.splitlines():
             serial, _, state = line.strip().partition("\t")
@@ -254,7 +260,7 @@ class Adb:
         except subprocess.TimeoutExpired:
             return None
         except OSError as error:
-            raise AdbMissingError(f"{self.program} cannot be run: {error.strerror}") from error
+            raise AdbFlagError(f"{self.program} cannot be run: {error.strerror}") from error
 
     def _failure(self, serial: str, done: subprocess.CompletedProcess) -> DeviceError:
         """What adb's complaint means."""

@@ -9,7 +9,7 @@ import os
 import re
 
 from tflite_bench.benchmark_model import LatencyStats, UselessResultError, parse_output
-from tflite_bench.device_errors import ToolError, UnfitError
+from tflite_bench.device_errors import ToolError, UnfitFlagError
 from tflite_bench.measurement import MeasurementError
 
 # The field e_machine of an ELF file -> Android's names of the binary formats.
@@ -95,9 +95,9 @@ class BenchmarkTool:
     abi: str
 
     def check_abi(self, abis: tuple[str, ...], serial: str) -> None:
-        """Raises UnfitError where a phone of these ABIs cannot run the binary."""
+        """Raises UnfitFlagError where a phone of these ABIs cannot run the binary."""
         if self.abi not in abis:
-            raise UnfitError(
+            raise UnfitFlagError(
                 f"{self.path} is built for {self.abi}, phone {serial} runs {', '.join(abis)}: give "
                 f"the benchmark_model for {abis[0]}"
             )

@@ -5,7 +5,7 @@ reason against a network. What the network itself is to blame for is a `Measurem
 Each message is one line that says what to do.
 """
 
-from tflite_bench.command_line import SurroundingsError
+from tflite_bench.command_line import SurroundingsError, UsageError
 
 
 class DeviceError(SurroundingsError):
@@ -16,8 +16,24 @@ class AdbMissingError(DeviceError):
     """There is no adb program to call."""
 
 
+class DeviceFlagError(DeviceError, UsageError):
+    """A flag asks of the devices what they have not got: the user's mistake, where it is first met.
+
+    A device error all the same, so that a phone which does not fit can be passed over for others,
+    and a search in which a phone goes away later ends as for other surroundings that failed.
+    """
+
+
+class AdbFlagError(AdbMissingError, DeviceFlagError):
+    """--adb names what is not adb."""
+
+
 class NoPhoneError(DeviceError):
     """No phone is attached, or not the one that was named."""
+
+
+class NotAttachedError(NoPhoneError, DeviceFlagError):
+    """The phone that was named is not attached."""
 
 
 class UnauthorizedError(DeviceError):
@@ -45,7 +61,11 @@ class TooHotError(DeviceError):
 
 
 class UnfitError(DeviceError):
-    """The phone answers, but cannot be measured on as it is: cores, binary, battery saver."""
+    """The phone answers, but cannot be measured on as it is: battery saver, cores switched off."""
+
+
+class UnfitFlagError(UnfitError, DeviceFlagError):
+    """The phone is not one for the cores or the binary that flags name."""
 
 
 class ToolError(DeviceError):

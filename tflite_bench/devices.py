@@ -42,7 +42,7 @@ def host_clock(config: DeviceConfig) -> HostClock | HostToolClock:
     """The clock on this machine: LiteRT's interpreter, or the official binary where one is given.
 
     Raises:
-      ValueError: where the binary is none.
+      ValueError: where the binary is none, or none of the cores is there.
     """
     if config.benchmark_model is None:
         return HostClock(config.host)
@@ -66,6 +66,7 @@ def phone_shelf(
 
     Raises:
       ValueError: where the binary is none, or for phones of several models that may not be mixed.
+      DeviceFlagError: where phone, cores, model or adb that are named are not there.
       DeviceError: where there is no adb, or no phone that can be used; it says why.
     """
     tool = load_tool(config.benchmark_model)

@@ -27,7 +27,17 @@ class HostToolClock:
     def __init__(
         self, tool: BenchmarkTool, config: ToolConfig = _TIMING, cpu_mask: int | None = None
     ):
-        """Args: the binary, how networks are timed, and the cores to run on (by default all)."""
+        """Args: the binary, how networks are timed, and the cores to run on (by default all).
+
+        Raises:
+          ValueError: for cores none of which this machine has.
+        """
+        cores = os.sysconf("SC_NPROCESSORS_CONF")
+        if cpu_mask is not None and not cpu_mask & (1 << cores) - 1:
+            raise ValueError(
+                f"the cores --cpu_mask={cpu_mask:x} are not there, this machine's {cores} are "
+                f"{(1 << cores) - 1:x}"
+            )
         self.config, self.device = config, cpu_model()
         self._tool = tool
         self._pinned = [] if cpu_mask is None else ["taskset", f"{cpu_mask:x}"]
@@ -105,6 +115,8 @@ class HostToolClock:
         except OSError as error:
             raise ToolError(f"{command[0]} cannot be run: {error.strerror or error}") from error
         if done.returncode != 0 and "taskset:" in done.stderr:
-            raise ToolError(f"the cores --cpu_mask={self._pinned[1]} are not there")
+            raise ToolError(
+                f"the cores --cpu_mask={self._pinned[1]} may not be used here: name others"
+            )
         status = done.returncode if done.returncode >= 0 else 128 - done.returncode
         return Output(status, done.stdout, done.stderr)

@@ -5,7 +5,7 @@ import re
 from collections.abc import Mapping
 
 from tflite_bench.adb import Adb
-from tflite_bench.device_errors import DeviceError, UnfitError
+from tflite_bench.device_errors import DeviceError, UnfitError, UnfitFlagError
 
 # One round trip for all. What a phone lacks prints an empty value.
 _SCRIPT = """
@@ -68,10 +68,10 @@ class Phone:
         return mask
 
     def check_mask(self, mask: int) -> None:
-        """Raises UnfitError for a mask of cores that the phone has not got."""
+        """Raises UnfitFlagError for a mask of cores that the phone has not got."""
         known = sum(1 << core for core in self.max_khz)
         if mask & ~known or mask <= 0:
-            raise UnfitError(
+            raise UnfitFlagError(
                 f"--cpu_mask={mask:x} names cores that phone {self.serial} has not got, its "
                 f"{len(self.max_khz)} cores are {known:x}"
             )

@@ -74,7 +74,7 @@ class PhoneClock:
           on_pause: is told in one line when and why a measurement waits.
 
         Raises:
-          UnfitError: where the phone cannot run the tool or has not got the cores.
+          UnfitFlagError: where the phone cannot run the tool or has not got the cores.
           DeviceError: where it cannot be reached.
         """
         self.phone: Phone = read_phone(adb, serial)

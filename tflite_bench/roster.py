@@ -2,12 +2,14 @@
 
 import dataclasses
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping
 
 from tflite_bench.adb import Adb
 from tflite_bench.device_errors import (
     DeviceError,
+    DeviceFlagError,
     NoPhoneError,
+    NotAttachedError,
     OfflineError,
     UnauthorizedError,
 )
@@ -90,12 +92,8 @@ class Roster:
             if serial in problems:
                 raise problems[serial]
         if not self.slots:
-            if len(problems) == 1:
-                raise next(iter(problems.values()))
             if problems:
-                raise DeviceError(
-                    "no phone can be used: " + "; ".join(str(error) for error in problems.values())
-                )
+                raise none_fit(problems.values())
             raise NoPhoneError(
                 "no phone is attached: plug one in with USB debugging on (see `adb devices`)"
             )
@@ -144,7 +142,9 @@ class Roster:
             return  # the same phone by cable and by network
         wanted = self._config.device_model
         if wanted and wanted.lower() not in {name.lower() for name in phone.names}:
-            raise DeviceError(f"phone {serial} is a {phone.model}, not the --device_model={wanted}")
+            raise DeviceFlagError(
+                f"phone {serial} is a {phone.model}, not the --device_model={wanted}"
+            )
         if self.slots and phone.model != self.model and not self._config.mix_models:
             raise ValueError(
                 f"phone {serial} is a {phone.model}, another one a {self.model}: phones of several "
@@ -165,10 +165,19 @@ class Roster:
                 self._tell("unfit", serial, str(error))
 
 
+def none_fit(problems: Collection[DeviceError]) -> DeviceError:
+    """The one error for all phones; the user's mistake where it is with each of them."""
+    if len(problems) == 1:
+        return next(iter(problems))
+    mistaken = all(isinstance(error, DeviceFlagError) for error in problems)
+    told = "; ".join(str(error) for error in problems)
+    return (DeviceFlagError if mistaken else DeviceError)(f"no phone can be used: {told}")
+
+
 def unusable(serial: str, state: str | None) -> DeviceError:
     """What a state of `adb devices` other than 'device' means (None: it is not listed)."""
     if state is None:
-        return NoPhoneError(f"phone {serial} is not attached (see `adb devices`)")
+        return NotAttachedError(f"phone {serial} is not attached (see `adb devices`)")
     if state in ("unauthorized", "authorizing"):
         return UnauthorizedError(
             f"phone {serial} is unauthorised: unlock it and allow this computer's USB debugging"

@@ -75,7 +75,8 @@ class PhoneTimer:
       several: None for phones of one model.
 
     Raises:
-      ValueError: where the phones, or the binary for them, do not do; it says what to do.
+      ValueError: where the models of the phones, or the binary, do not do; it says what to do.
+      DeviceError: as `phone_shelf`.
     """
 
     def __init__(
@@ -158,14 +159,8 @@ class PhoneTimer:
 
 def _phones(device: DeviceConfig, several: SeveralModels | None) -> dict[str, list[PhoneClock]]:
     """Model -> clocks, in the order of the targets where there are several models."""
-    try:
-        # Nothing has begun, and whoever started this is there to plug a phone in: all that speaks
-        # against the phones now is for them to mend.
-        clocks = phone_shelf(device).phones
-    except DeviceError as error:
-        raise ValueError(str(error)) from error
     found: dict[str, list[PhoneClock]] = {}
-    for clock in clocks:
+    for clock in phone_shelf(device).phones:
         found.setdefault(clock.phone.model, []).append(clock)
     if several is None:
         return found
