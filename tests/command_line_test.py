@@ -138,17 +138,39 @@ def test_help_shows_the_flags_of_flags_modules():
     assert "--model_name" in stdout  # of mnasnet.model_flags
 
 
-def test_a_reader_that_leaves_is_no_traceback(tmp_path):
+@pytest.mark.parametrize(
+    "body",
+    [
+        "for n in range(100_000): print(n)",
+        # Taken for a wrong argument, or for a disk that fails.
+        "with command_line.usage_errors():\n        for n in range(100_000): print(n)",
+        # Still in the buffer when main returns.
+        "print(0, flush=True); sys.stdin.read(); print('more')",
+        "print(0, flush=True); sys.stdin.read(); sys.stdout.write('x'); raise KeyboardInterrupt",
+        # As with 2>&1.
+        "os.dup2(1, 2); print(0, flush=True); sys.stdin.read(); raise command_line.UsageError('x')",
+    ],
+    ids=["many lines", "of checks", "the last line", "interrupted", "errors"],
+)
+def test_a_reader_that_leaves_ends_the_program_without_a_word(tmp_path, body):
     path = tmp_path / "script.py"
-    path.write_text(SCRIPT.format(body="for n in range(100_000): print(n)"))
+    path.write_text(SCRIPT.format(body=body).replace("import os", "import sys, os"))
     process = subprocess.Popen(
         [sys.executable, str(path)],
+        stdin=subprocess.PIPE,
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
         env={**os.environ, "PYTHONPATH": str(ROOT)},
     )
     assert process.stdout.readline() == b"0\n"
     process.stdout.close()
+    process.stdin.close()
     assert process.stderr.read() == b""
     process.stderr.close()
-    assert process.wait(60) == 1
+    assert process.wait(60) == 141
+
+
+def test_a_pipe_to_another_than_our_reader_that_breaks_is_no_reader_that_left(script):
+    status, _, stderr = script("raise BrokenPipeError('worker')")
+    assert status == 1
+    assert "BrokenPipeError: worker" in stderr

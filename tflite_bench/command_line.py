@@ -4,8 +4,9 @@
         command_line.run(main)
 
 Exit status: 0 for work done and for --help; 2 for a user's mistake, told in one line; 1 where the
-surroundings failed (a full disk, a device gone), told in one line; 130 for Ctrl-C. Everything else
-is a bug of ours and shows its traceback.
+surroundings failed (a full disk, a device gone), told in one line; 130 for Ctrl-C; 141, as of other
+programs, and not a word where the reader of our output left, as `| head` does. Everything else is a
+bug of ours and shows its traceback.
 
 Differs from absl.app: a bad flag exits 2 rather than 1, and --help shows the flags of all modules
 of this project, also those of `*_flags.py`. Nothing here imports TensorFlow.
@@ -13,8 +14,10 @@ of this project, also those of `*_flags.py`. Nothing here imports TensorFlow.
 
 import contextlib
 import errno
+import io
 import logging as python_logging
 import os
+import stat
 import sys
 from collections.abc import Callable, Iterator
 
@@ -51,6 +54,24 @@ def usage_errors() -> Iterator[None]:
         raise UsageError(_one_line(error)) from error
 
 
+class _ReaderLeft(SystemExit):
+    """Nobody reads our output any more."""
+
+
+class _Pipe(io.FileIO):
+    """Ends the program where the reader left.
+
+    Not by BrokenPipeError, which may come from a worker or from adb too, and is an OSError that
+    others take for one of files. Nor by SIGPIPE, which a worker's death would send as well.
+    """
+
+    def write(self, content) -> int | None:
+        try:
+            return super().write(content)
+        except BrokenPipeError:
+            raise _ReaderLeft(141) from None
+
+
 def run(main: Callable[[], int | None], argv: list[str] | None = None) -> None:
     """Parses the flags, calls `main`, exits.
 
@@ -58,7 +79,44 @@ def run(main: Callable[[], int | None], argv: list[str] | None = None) -> None:
       main: takes nothing, reads absl flags, returns the exit status (None is 0).
       argv: program and arguments; sys.argv by default.
     """
-    argv = sys.argv if argv is None else argv
+    _watch_pipes()
+    try:
+        _run(main, sys.argv if argv is None else argv)
+    except _ReaderLeft:
+        # What is still to be written would fail again at exit, with a complaint by Python.
+        for stream in (sys.stdout, sys.stderr):
+            if _is_pipe(stream):
+                os.dup2(os.open(os.devnull, os.O_WRONLY), stream.fileno())
+        raise
+
+
+def _watch_pipes() -> None:
+    """Puts a `_Pipe` under standard output and standard error where each is one."""
+    for name in ("stdout", "stderr"):
+        stream = getattr(sys, name)
+        if stream is getattr(sys, f"__{name}__") and _is_pipe(stream):
+            stream.flush()
+            pipe = _Pipe(stream.fileno(), "w", closefd=False)
+            unbuffered = isinstance(stream.buffer, io.RawIOBase)  # as by PYTHONUNBUFFERED
+            watched = io.TextIOWrapper(
+                pipe if unbuffered else io.BufferedWriter(pipe),
+                encoding=stream.encoding,
+                errors=stream.errors,
+                line_buffering=stream.line_buffering,
+                write_through=stream.write_through,
+            )
+            setattr(sys, name, watched)
+
+
+def _is_pipe(stream) -> bool:
+    try:
+        mode = os.fstat(stream.fileno()).st_mode
+    except (AttributeError, OSError, ValueError):  # none, or not of the system
+        return False
+    return stat.S_ISFIFO(mode) or stat.S_ISSOCK(mode)
+
+
+def _run(main: Callable[[], int | None], argv: list[str]) -> None:
     logging.use_absl_handler()
     # TensorFlow's start-up messages (no GPU here, for one) would stand between the lines that
     # people came to read; what really fails comes as an exception.
@@ -79,10 +137,8 @@ def run(main: Callable[[], int | None], argv: list[str] | None = None) -> None:
         _fail(1, _one_line(error))
     except KeyboardInterrupt:
         _fail(130, "interrupted")
-    except BrokenPipeError:
-        # The reader of our output left, as `| head` does; Python would complain again at exit.
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        sys.exit(1)
+    # Not at Python's exit, which could but complain.
+    sys.stdout.flush()
     sys.exit(status or 0)
 
 
