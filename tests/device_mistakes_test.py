@@ -48,8 +48,15 @@ def run(tmp_path, command, devices, arguments):
     if command == "table":
         rest.append(f"--output={tmp_path / 'table.json'}")
     return subprocess.run(
-        [sys.executable, "-m", module, *rest, f"--benchmark_model={tool}", f"--adb={adb}"]
-        + arguments,
+        [
+            sys.executable,
+            "-m",
+            module,
+            *rest,
+            f"--benchmark_model={tool}",
+            f"--adb={adb}",
+            *arguments,
+        ],
         capture_output=True,
         text=True,
         cwd=ROOT,
@@ -60,9 +67,14 @@ def run(tmp_path, command, devices, arguments):
 # The others open the shelf of phones by the same function; a start of them takes seconds.
 @pytest.mark.parametrize(
     ("command", "case"),
-    [*(("bench", case) for case in CASES)]
-    + [("search", "cores"), ("search", "serial"), ("search", "no phone")]
-    + [("table", "model"), ("table", "no phone")],
+    [
+        *(("bench", case) for case in CASES),
+        ("search", "cores"),
+        ("search", "serial"),
+        ("search", "no phone"),
+        ("table", "model"),
+        ("table", "no phone"),
+    ],
 )
 def test_a_users_mistake_is_2_and_failing_surroundings_1(tmp_path, command, case):
     status, devices, arguments, told = CASES[case]
