@@ -4,22 +4,26 @@
     python -m tflite_bench.main --tflite=a.tflite --device=auto --benchmark_model=PATH
 
 On this machine several files take turns, so that whatever else it does hits them alike. On phones
-each file is timed on each of them. --profile tells where the time goes, operator by operator.
+each file is timed on each of them; with --device=auto one that fails or stays too hot is left out,
+a phone that is named must do. --profile tells where the time goes, operator by operator.
 """
 
 import dataclasses
+import functools
 import json
 import sys
 from collections.abc import Callable, Iterator
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from absl import flags
 
 from tflite_bench import command_line
+from tflite_bench.device_errors import DeviceError, ToolError
 from tflite_bench.device_flags import device_config
 from tflite_bench.devices import DeviceConfig, host_clock, phone_shelf
 from tflite_bench.measurement import Measurement, MeasurementError
 from tflite_bench.op_profile import side_by_side
+from tflite_bench.roster import none_fit
 from tflite_bench.text_table import print_table
 from tflite_bench.tflite_file import read_tflite
 
@@ -130,12 +134,47 @@ def _measure(config: DeviceConfig, paths: list[str], tflites: list[bytes]) -> li
         names = [repr(path) for path in paths]
         measured = clocks[0].measure_interleaved(tflites, names)
         return [Timed(*pair) for pair in zip(paths, measured, strict=True)]
-    # One phone cools down while another is at work.
     return [
-        Timed(path, _named(path, clock.measure, tflite))
-        for path, tflite in zip(paths, tflites, strict=True)
-        for clock in clocks
+        Timed(path, measurement)
+        for path, _, measurement in _on_each(
+            config, clocks, paths, tflites, lambda clock, tflite: clock.measure(tflite)
+        )
     ]
+
+
+def _on_each(
+    config: DeviceConfig,
+    clocks: list,
+    paths: list[str],
+    tflites: list[bytes],
+    ask: Callable[[Any, bytes], Any],
+) -> Iterator[tuple[str, Any, Any]]:
+    """(path, clock, what it says) for each file on each clock; leaves out phones that fail.
+
+    Raises:
+      MeasurementError: where a network cannot be timed.
+      ToolError: where the binary does not do, on whichever phone.
+      DeviceError: where a device that is named fails, or none is left.
+    """
+    passed_over: dict[Any, DeviceError] = {}
+    for path, tflite in zip(paths, tflites, strict=True):
+        # One phone cools down while another is at work.
+        for clock in clocks:
+            if clock in passed_over:
+                continue
+            try:
+                said = _named(path, functools.partial(ask, clock), tflite)
+            except ToolError:
+                raise
+            except DeviceError as error:
+                if not config.on_phones or config.shelf.roster.serials:
+                    raise
+                passed_over[clock] = error
+                if len(passed_over) == len(clocks):
+                    raise none_fit(passed_over.values()) from error
+                print(f"{clock.device} is left out: {error}", file=sys.stderr)
+                continue
+            yield path, clock, said
 
 
 def _profile(config: DeviceConfig, paths: list[str], tflites: list[bytes]) -> None:
@@ -143,11 +182,15 @@ def _profile(config: DeviceConfig, paths: list[str], tflites: list[bytes]) -> No
         if not config.benchmark_model:
             raise ValueError("--profile needs --benchmark_model=PATH, TFLite's binary")
         clocks = list(_clocks(config))
+    profiles_on: dict[Any, list] = {}
+    for _, clock, profile in _on_each(
+        config, clocks, paths, tflites, lambda clock, tflite: clock.profile(tflite)
+    ):
+        profiles_on.setdefault(clock, []).append(profile)
     objects = []
-    for clock in clocks:
-        profiles = [
-            _named(path, clock.profile, tflite) for path, tflite in zip(paths, tflites, strict=True)
-        ]
+    for clock, profiles in profiles_on.items():
+        if len(profiles) < len(paths):  # was left out, which has been said
+            continue
         objects += [
             {"tflite": path, "device": clock.device, **dataclasses.asdict(profile)}
             for path, profile in zip(paths, profiles, strict=True)
