@@ -22,7 +22,7 @@ from absl import flags
 
 from mnasnet.training import flags as train_flags
 from mnasnet.training.config import TrainingConfig
-from mnasnet.training.words import in_a_line, kept, this_command
+from mnasnet.training.words import in_a_line, kept
 from tflite_bench import command_line
 
 
@@ -119,8 +119,8 @@ def _failures(model_dir: str, mode: str, several: bool) -> Iterator[None]:
     try:
         yield
     except KeyboardInterrupt:
-        told = f"Stopped{_kept(model_dir, mode, several)}. Go on with:\n  {this_command()}"
-        print(f"\n{told}", file=sys.stderr)
+        told = f"Stopped{_kept(model_dir, mode, several)}. Go on with:"
+        print(f"\n{told}\n  {command_line.this_command()}", file=sys.stderr)
         raise
     except (command_line.UsageError, command_line.SurroundingsError, BrokenPipeError):
         raise

@@ -30,7 +30,7 @@ from search.executors.open import Executor, Workers, open_executor
 from search.head import print_head
 from search.landmarks import measure_landmarks
 from search.loop import SearchResult, run_search, search_settings
-from search.parts import Parts, PartsConfig, accuracy_of, latency_of, this_command
+from search.parts import Parts, PartsConfig, accuracy_of, latency_of
 from search.progress import Progress
 from search.quantities import milliseconds, percent
 from search.recorder import Recorder
@@ -42,7 +42,7 @@ from search.tensorboard import Scalars
 from search.winner import export_best
 from search.workdir import SettingsMismatch, Workdir, check_settings
 from tflite_bench import command_line
-from tflite_bench.command_line import SurroundingsError, UsageError, usage_errors
+from tflite_bench.command_line import SurroundingsError, UsageError, this_command, usage_errors
 
 _DRY_RUN = flags.DEFINE_bool(
     "dry_run", False, "say what the flags would do and how long it would take, and do nothing"

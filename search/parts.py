@@ -3,8 +3,6 @@
 import dataclasses
 import functools
 import platform
-import shlex
-import sys
 from collections.abc import Callable
 from importlib import metadata
 
@@ -21,6 +19,7 @@ from search.search_space import get_space
 from search.surrogate.regression import Surrogate, SurrogateAccuracy, load_surrogate
 from search.timing.measured import Timer
 from search.timing.phone_journal import PhoneJournal
+from tflite_bench.command_line import this_command
 from tflite_bench.host import cpu_model
 
 _PACKAGES = ("tensorflow", "tf-keras", "ai-edge-litert", "numpy", "scikit-learn")
@@ -153,7 +152,7 @@ class Parts:
 
     @property
     def notes(self) -> list[str]:
-        """What the two measures are, with their errors: whoever shows their figures says so once."""
+        """What the two measures are, with their errors; shown once, with the figures."""
         return [
             f"Accuracy: {self.accuracy.description}.",
             f"Latency: {self.clock.description}.",
@@ -202,9 +201,3 @@ def accuracy_of(config: PartsConfig) -> AccuracyEvaluator:
 def latency_of(config: PartsConfig) -> LatencyEvaluator:
     """What a process that times needs of the parts."""
     return Parts(config).clock
-
-
-def this_command() -> str:
-    """The command that started this process, ready for a shell."""
-    main = sys.modules["__main__"].__spec__
-    return shlex.join([sys.executable, *(["-m", main.name] if main else []), *sys.argv[1:]])

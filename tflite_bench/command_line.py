@@ -17,6 +17,7 @@ import errno
 import io
 import logging as python_logging
 import os
+import shlex
 import stat
 import sys
 from collections.abc import Callable, Iterator
@@ -25,6 +26,16 @@ from absl import flags, logging
 
 _PROJECT = ("__main__", "mnasnet", "search", "tflite_bench")
 _DISK_FAILED = {errno.ENOSPC, errno.EDQUOT, errno.EIO}
+_AGAIN = "start the same command again when that is mended"
+_NOT_WRITABLE = {
+    errno.EACCES,
+    errno.EPERM,
+    errno.EROFS,
+    errno.ENOENT,
+    errno.ENOTDIR,
+    errno.EISDIR,
+    errno.ENAMETOOLONG,
+}
 _HELP = {"--help", "-help", "-h", "-?", "--helpshort", "--helpfull", "-helpfull"}
 
 
@@ -48,10 +59,25 @@ def usage_errors() -> Iterator[None]:
         yield
     except (ValueError, OSError) as error:
         if getattr(error, "errno", None) in _DISK_FAILED:
-            raise SurroundingsError(
-                f"{_one_line(error)}; start the same command again when that is mended"
-            ) from error
+            raise SurroundingsError(f"{_one_line(error)}; {_AGAIN}") from error
         raise UsageError(_one_line(error)) from error
+
+
+@contextlib.contextmanager
+def writes_to(flag: str, path: str | os.PathLike) -> Iterator[None]:
+    """Turns the OSError of a file that cannot be written into the line that names the flag.
+
+    A path where nobody may write, a read-only disk too, is a UsageError; a disk that is full or
+    fails is a SurroundingsError.
+    """
+    try:
+        yield
+    except OSError as error:
+        mistaken = isinstance(error, PermissionError) or error.errno in _NOT_WRITABLE
+        told = f"--{flag}={path} cannot be written: {_one_line(error)}"
+        if mistaken:
+            raise UsageError(told) from error
+        raise SurroundingsError(f"{told}; {_AGAIN}") from error
 
 
 class _ReaderLeft(SystemExit):
@@ -88,6 +114,13 @@ def run(main: Callable[[], int | None], argv: list[str] | None = None) -> None:
             if _is_pipe(stream):
                 os.dup2(os.open(os.devnull, os.O_WRONLY), stream.fileno())
         raise
+
+
+def this_command() -> str:
+    """The command that started this process, ready for a shell."""
+    main = sys.modules["__main__"].__spec__
+    started = ["-m", main.name] if main else sys.argv[:1]
+    return shlex.join([sys.executable, *started, *sys.argv[1:]])
 
 
 def _watch_pipes() -> None:

@@ -2,8 +2,6 @@
 
 import os
 import re
-import shlex
-import sys
 
 from mnasnet import storage
 
@@ -34,11 +32,3 @@ def kept(model_dir: str) -> str:
     """What the folder of a training has, for a sentence."""
     step = newest_step(model_dir)
     return f"{'no step' if step is None else f'step {step:,}'} is saved in {model_dir}"
-
-
-def this_command() -> str:
-    """The command that started this process, ready for a shell."""
-    main = sys.modules["__main__"].__spec__
-    return shlex.join(
-        [sys.executable, *(["-m", main.name] if main else sys.argv[:1]), *sys.argv[1:]]
-    )

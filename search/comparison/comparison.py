@@ -18,10 +18,11 @@ from search.comparison.store import ComparisonStore
 from search.loop import search_settings
 from search.optimum.block_latency import block_latency
 from search.optimum.branch_and_bound import Optimum, find_optimum
-from search.parts import Parts, this_command
+from search.parts import Parts
 from search.quantities import magnitude, milliseconds, percent
 from search.reward import RewardConfig
 from search.surrogate.regression import has_tokens_of
+from tflite_bench.command_line import this_command
 
 # Everything is compared with random search, and with evolution, the usual strong alternative.
 BASELINES = ("random", "evolution")
