@@ -35,7 +35,13 @@ from search.latency_tables.table_file import LatencyTable, Subject, read_table
 from search.quantities import counted
 from search.timing.untrained import untrained_tflites
 from tflite_bench import command_line
-from tflite_bench.command_line import SurroundingsError, UsageError, usage_errors
+from tflite_bench.command_line import (
+    SurroundingsError,
+    UsageError,
+    check_writable,
+    usage_errors,
+    writes_to,
+)
 from tflite_bench.device_errors import DeviceError
 from tflite_bench.device_flags import BENCHMARK_MODEL, device_config
 from tflite_bench.devices import host_clock, phone_shelf
@@ -85,6 +91,8 @@ def main(command: str) -> None:
         path = Path(given[name].value)
         if not path.parent.is_dir():
             raise ValueError(f"--{name}={path}: there is no folder {path.parent}")
+        if path.is_dir():
+            raise ValueError(f"--{name}={path} is a folder, name a file")
         space = search_flags.search_space()
         quantizations = given.latency_quantization
         if len(quantizations) != 1:
@@ -93,6 +101,7 @@ def main(command: str) -> None:
             )
         size, (quantization,) = given.latency_image_size, quantizations
         subject = Subject.of(space, size, given.num_classes, quantization)
+    check_writable(name, path, path.parent)
     try:
         (_build if command == "build" else _check)(space, subject, path)
     except KeyboardInterrupt:
@@ -102,8 +111,6 @@ def main(command: str) -> None:
         if isinstance(error, UsageError):
             raise
         raise SurroundingsError(f"{error}{_kept(command, path)}") from error
-    except OSError as error:
-        raise SurroundingsError(f"{path} cannot be written: {error}") from error
 
 
 def _kept(command: str, path: Path) -> str:
@@ -113,7 +120,7 @@ def _kept(command: str, path: Path) -> str:
 
 def _build(space, subject: Subject, path: Path) -> None:
     clock = _clock()
-    with _networks_named(), usage_errors():
+    with _networks_named(), usage_errors(), writes_to("output", path):
         table = build(
             space,
             subject,
@@ -166,7 +173,8 @@ def _check(space, subject: Subject, path: Path) -> None:
         table, checked = check(
             table, space, clock, _converter(subject), path, given.check_networks, given.seed, _say
         )
-    table.write(path)
+    with writes_to("table", path):
+        table.write(path)
     _print_checked(table, checked)
     limit, mean, worst = MAX_TABLE_ERROR.value, mean_error(checked), worst_error(checked)
     if mean > limit or worst > WORST_TO_MEAN * limit:

@@ -22,7 +22,13 @@ from search.reporting.workers import workers
 from search.tables import write_atomically, write_tables
 from search.trials import TrialStore
 from tflite_bench import command_line
-from tflite_bench.command_line import SurroundingsError, UsageError, usage_errors
+from tflite_bench.command_line import (
+    SurroundingsError,
+    UsageError,
+    check_writable,
+    usage_errors,
+    writes_to,
+)
 
 
 def write_report(workdir: str | Path, store: TrialStore) -> Path:
@@ -105,14 +111,15 @@ def report_on(workdir: str | None) -> Path:
     """Writes the report of the search in a folder; UsageError where there is none."""
     if not workdir:
         raise UsageError("--workdir is missing: name the folder of a search, --workdir=DIR")
+    if Path(workdir).is_dir():  # or SQLite, which needs files beside its own, says less
+        check_writable("workdir", workdir, workdir)
     with usage_errors():
         store = TrialStore(Path(workdir) / "search.sqlite", read_only=True)
     try:
         of_sweep = "sweep" in store.settings().get("settings", {})
-        return (write_sweep_report if of_sweep else write_report)(workdir, store)
-    except PermissionError as error:
-        raise UsageError(f"--workdir={workdir} cannot be written ({error})") from error
-    except (OSError, sqlite3.DatabaseError) as error:
+        with writes_to("workdir", workdir):
+            return (write_sweep_report if of_sweep else write_report)(workdir, store)
+    except sqlite3.DatabaseError as error:
         raise SurroundingsError(f"the report in {workdir} cannot be written: {error}") from error
     finally:
         store.close()

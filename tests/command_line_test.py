@@ -85,6 +85,22 @@ def test_a_disk_that_fails_while_arguments_are_checked_is_no_mistake_of_the_user
 
 
 @pytest.mark.parametrize(
+    ("name", "status"),
+    [("EACCES", 2), ("EROFS", 2), ("ENOTDIR", 2), ("ENOSPC", 1), ("EIO", 1)],
+)
+def test_a_path_where_nobody_may_write_is_a_mistake_told_by_its_flag(script, name, status):
+    body = (
+        "import errno\n"
+        "    with command_line.writes_to('output', 'a/b'): "
+        f"raise OSError(errno.{name}, 'words', 'a/b')"
+    )
+    found, _, stderr = script(body)
+    assert found == status
+    assert stderr.startswith("error: --output=a/b cannot be written: [Errno ")
+    assert stderr.count("\n") == 1
+
+
+@pytest.mark.parametrize(
     "error", ["ValueError('x is 3, must be 4')", "OSError('x is 3, must be 4')"]
 )
 def test_a_wrong_argument_is_a_users_mistake(script, error):

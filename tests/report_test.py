@@ -2,6 +2,7 @@
 
 import contextlib
 import dataclasses
+import errno
 import html as html_module
 import math
 import os
@@ -24,7 +25,7 @@ from search.reporting.page import command
 from search.reward import RewardConfig, reward
 from search.search_space import get_space
 from search.trials import Measured, Trial, TrialStore
-from tflite_bench.command_line import UsageError
+from tflite_bench.command_line import SurroundingsError, UsageError
 
 NOTE = "Latency: an estimate, mean error 1 %."
 CONFIG = RewardConfig(target_latency_ms=60.0)
@@ -404,13 +405,29 @@ def test_missing_workdir_is_a_mistake_of_the_user():
         report_on(None)
 
 
-def test_folder_that_cannot_be_written_is_a_mistake_of_the_user(tmp_path, store, monkeypatch):
+@pytest.mark.parametrize(
+    ("number", "kind"),
+    [
+        (errno.EACCES, UsageError),
+        (errno.EROFS, UsageError),
+        (errno.ENOSPC, SurroundingsError),
+        (errno.EIO, SurroundingsError),
+    ],
+)
+def test_folder_that_cannot_be_written_is_told_by_its_flag(
+    tmp_path, store, monkeypatch, number, kind
+):
     def refuse(*_):
-        raise PermissionError("permission denied")
+        raise OSError(number, os.strerror(number))
 
     monkeypatch.setattr(os, "replace", refuse)
-    with pytest.raises(UsageError, match="cannot be written"):
+    with pytest.raises(kind, match=f"--workdir={tmp_path} cannot be written: "):
         report_on(str(tmp_path))
+
+
+def test_folder_in_which_nothing_can_be_made_is_told_by_its_flag_at_once():
+    with pytest.raises(UsageError, match="--workdir=/proc/self cannot be written: "):
+        report_on("/proc/self")
 
 
 def test_report_and_its_command_import_no_tensorflow():

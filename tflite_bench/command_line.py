@@ -20,6 +20,7 @@ import os
 import shlex
 import stat
 import sys
+import tempfile
 from collections.abc import Callable, Iterator
 
 from absl import flags, logging
@@ -78,6 +79,21 @@ def writes_to(flag: str, path: str | os.PathLike) -> Iterator[None]:
         if mistaken:
             raise UsageError(told) from error
         raise SurroundingsError(f"{told}; {_AGAIN}") from error
+
+
+def check_writable(flag: str, path: str | os.PathLike, folder: str | os.PathLike) -> None:
+    """Finds out at once, rather than when there is something to write, whether a folder takes it.
+
+    Args:
+      flag: that named the path.
+      path: as it was named.
+      folder: a folder that is there, of the path or the path itself.
+
+    Raises:
+      UsageError, SurroundingsError: as `writes_to`.
+    """
+    with writes_to(flag, path), tempfile.TemporaryFile(dir=folder):
+        pass
 
 
 class _ReaderLeft(SystemExit):
