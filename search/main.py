@@ -42,7 +42,13 @@ from search.tensorboard import Scalars
 from search.winner import export_best
 from search.workdir import SettingsMismatch, Workdir, check_settings
 from tflite_bench import command_line
-from tflite_bench.command_line import SurroundingsError, UsageError, this_command, usage_errors
+from tflite_bench.command_line import (
+    SurroundingsError,
+    UsageError,
+    this_command,
+    usage_errors,
+    writes_to,
+)
 
 _DRY_RUN = flags.DEFINE_bool(
     "dry_run", False, "say what the flags would do and how long it would take, and do nothing"
@@ -86,12 +92,13 @@ def main() -> None:
                 functools.partial(accuracy_of, parts_config),
                 functools.partial(latency_of, parts_config),
             )
-            if sweep_config:
-                path = search_flags.WORKDIR.value
-                sweep = open_sweep(parts, sweep_config, path, workers.measuring)
-                workdir = opened.enter_context(sweep).workdir
-            else:
-                workdir = opened.enter_context(Workdir(search_flags.WORKDIR.value))
+            path = search_flags.WORKDIR.value
+            with writes_to("workdir", path):
+                if sweep_config:
+                    sweep = open_sweep(parts, sweep_config, path, workers.measuring)
+                    workdir = opened.enter_context(sweep).workdir
+                else:
+                    workdir = opened.enter_context(Workdir(path))
         opened.enter_context(_failures_told(workdir))
         if sweep_config:
             print_head(parts, sweep_config)

@@ -23,7 +23,7 @@ from search.sweeping.sweep import SweepConfig
 from search.tables import write_atomically
 from search.workdir import made_folder
 from tflite_bench import command_line
-from tflite_bench.command_line import SurroundingsError, usage_errors
+from tflite_bench.command_line import check_writable, usage_errors, writes_to
 
 # Below all of Accel-NASBench's accuracies that matter, and slower than its networks of interest.
 _REFERENCE = ReferencePoint(accuracy=0.43, latency_ms=200.0)
@@ -93,7 +93,9 @@ def main() -> None:
                 # Before anything is run: is the budget enough for it?
                 SweepConfig(*variant.sweep, parts.config)
         SweepConfig(*LONG_SWEEP, longer_config(parts.config, flags.FLAGS.front_factor))
-        output = made_folder(flags.FLAGS.output, "output")
+        with writes_to("output", flags.FLAGS.output):
+            output = made_folder(flags.FLAGS.output, "output")
+        check_writable("output", output, output)
     print("\n".join(parts.notes) + "\nA study that is stopped starts over.\n", flush=True)
     runs = []
     for seed in range(parts.config.seed, parts.config.seed + flags.FLAGS.seeds):
@@ -105,11 +107,9 @@ def main() -> None:
     print(f"{front.variant.name}  hypervolume {front.hypervolume(reference):.3f}", flush=True)
     study = Study(name, runs, front, reference, parts.config, parts.notes)
     page, table = output / f"{name}.html", output / f"{name}.csv"
-    try:
+    with writes_to("output", output):
         write_atomically(page, study_page(study))
         write_atomically(table, _csv(runs, front.hypervolume(reference), reference))
-    except OSError as error:
-        raise SurroundingsError(f"{output} cannot be written: {error}") from error
     print()
     for row in study.summaries:
         print(

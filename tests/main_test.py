@@ -124,6 +124,13 @@ def test_a_mistake_gets_one_line_and_leaves_nothing_behind(arguments, told, tmp_
     assert not workdir.exists()
 
 
+def test_a_workdir_that_nobody_may_write_is_told_with_its_flag():
+    status, _, err = run(*SEARCH, "--workdir=/proc/w")
+    assert status == 2
+    assert "--workdir=/proc/w cannot be written: " in err
+    assert len(err.splitlines()) == 1
+
+
 def test_a_workdir_that_is_a_file_is_told_as_such(tmp_path):
     (tmp_path / "file").touch()
     status, _, err = run(*SEARCH, f"--workdir={tmp_path / 'file' / 'w'}")

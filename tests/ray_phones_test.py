@@ -12,7 +12,7 @@ import pytest
 
 from search.evaluators import Evaluation
 from search.timing.phone_journal import PhoneJournal
-from tflite_bench.device_errors import DeviceError, NoPhoneError
+from tflite_bench.device_errors import NoPhoneError
 from tflite_bench.measurement import MeasurementError
 from tflite_bench.shelf_config import Event
 
@@ -154,7 +154,7 @@ def test_what_a_phone_says_of_a_network_or_of_itself_comes_back_as_it_is(phones)
     timer = phones(1)
     with pytest.raises(MeasurementError, match=r"^the tool knows no such operator$"):
         timer.time(b"refuse")
-    with pytest.raises(DeviceError, match=r"^host host0: no phone is attached$"):
+    with pytest.raises(NoPhoneError, match=r"^host host0: no phone is attached$"):
         timer.time(b"unplug")
     assert timer.time(b"next").value == 4.0
 

@@ -100,6 +100,7 @@ def test_a_study_leaves_a_page_with_pictures_and_a_row_per_variant_and_seed(stud
         (["--study=rewards", "--accuracy=proxy"], "the studies are of published networks"),
         (["--study=rewards", "--max_trials=40", "--front_factor=1"], "max_trials is 40, a sweep"),
         (["--study=rewards", "--output=/dev/null"], "/dev/null is a file"),
+        (["--study=rewards", "--output=/proc/s"], "--output=/proc/s cannot be written: "),
     ],
 )
 def test_mistakes_are_one_line_and_exit_2(arguments, told, data, tmp_path):

@@ -207,7 +207,7 @@ def _asked(node: PhoneNode, answer: ray.ObjectRef, timeout: float | None = None)
     except RayTaskError as error:
         cause = error.cause
         if isinstance(cause, DeviceError):
-            raise DeviceError(f"host {node.host}: {cause}") from error
+            raise type(cause)(f"host {node.host}: {cause}") from error
         if isinstance(cause, ValueError):
             raise ValueError(f"host {node.host}: {cause}") from error
         raise cause from error
