@@ -179,6 +179,21 @@ def test_what_a_kill_left_of_a_checkpoint_is_removed_at_the_next_start(trained, 
     assert names <= {path.relative_to(folder) for path in folder.rglob("*") if path.is_file()}
 
 
+@pytest.mark.parametrize(
+    ("mode", "removed", "stays"),
+    [
+        ("train", "ckpt-350_temp", "archive/best_ckpt-350_temp"),
+        ("eval", "archive/best_ckpt-350_temp", "ckpt-350_temp"),
+    ],
+)
+def test_what_a_process_beside_this_one_is_writing_stays(mode, removed, stays, tmp_path):
+    for being_written in (removed, stays):
+        (tmp_path / being_written).mkdir(parents=True)
+    Training(_config(), str(tmp_path), mode)
+    assert not (tmp_path / removed).exists()
+    assert (tmp_path / stays).exists()
+
+
 def test_a_checkpoint_without_an_index_does_not_count(trained, tmp_path):
     folder = tmp_path / "killed"
     shutil.copytree(trained[0], folder)

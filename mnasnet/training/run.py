@@ -78,9 +78,11 @@ class Training:
         if mode != "eval" and strategies.is_chief(strategy):
             self._folder = TrainingFolder(model_dir)
             self._folder.claim(config, self.network)
-            for folder in (model_dir, os.path.join(model_dir, ARCHIVE_FOLDER)):
-                remove_unfinished(folder)
+            remove_unfinished(model_dir)
             start = pass_over_broken(model_dir)
+        # In mode train an evaluation beside this process may be writing there.
+        if mode != "train" and strategies.is_chief(strategy):
+            remove_unfinished(os.path.join(model_dir, ARCHIVE_FOLDER))
         self.summary = (
             f"{architecture.name}, {self.network.num_classes} classes: {self._data.description}, "
             f"{self._data.num_train:,} images to train on, {self._data.num_eval:,} to evaluate on; "
