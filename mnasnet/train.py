@@ -122,7 +122,7 @@ def _failures(model_dir: str, mode: str, several: bool) -> Iterator[None]:
         told = f"Stopped{_kept(model_dir, mode, several)}. Go on with:"
         print(f"\n{told}\n  {command_line.this_command()}", file=sys.stderr)
         raise
-    except (command_line.UsageError, command_line.SurroundingsError, BrokenPipeError):
+    except (command_line.UsageError, command_line.SurroundingsError):
         raise
     except Exception as error:
         if (line := _of_surroundings(error, model_dir)) is None:
@@ -136,7 +136,8 @@ def _failures(model_dir: str, mode: str, several: bool) -> Iterator[None]:
 def _kept(model_dir: str, mode: str, several: bool) -> str:
     if mode == "eval":
         return ""
-    return f"; what is done is kept in {model_dir}" if several else f"; {kept(model_dir)}"
+    told = f"what is done is kept in {model_dir}" if several else kept(model_dir)
+    return f"; {told}" if told else ""
 
 
 def _of_surroundings(error: Exception, model_dir: str) -> str | None:

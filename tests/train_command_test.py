@@ -11,9 +11,11 @@ import time
 import pytest
 import tensorflow as tf
 
+from mnasnet import storage, train
 from mnasnet.training.checkpoints import pass_over_broken
 from mnasnet.training.folder import read_params
 from mnasnet.training.run import Training
+from tflite_bench import command_line
 
 pytestmark = pytest.mark.tensorflow
 
@@ -84,6 +86,43 @@ def test_ctrl_c_says_which_step_is_saved_and_how_to_go_on(tmp_path):
     assert command[1:3] == ["-m", "mnasnet.train"]
     assert command[-1] == f"--model_dir={folder}"
     assert errors.splitlines()[-1] == "interrupted"
+
+
+def _bucket_gone(path):
+    raise tf.errors.UnavailableError(None, None, f"{path}: no answer")
+
+
+def test_ctrl_c_stays_one_where_what_is_saved_cannot_be_read(tmp_path, monkeypatch, capsys):
+    (tmp_path / "checkpoint").write_text('model_checkpoint_path: "ckpt-150"\n')
+    monkeypatch.setattr(storage, "read_text", _bucket_gone)
+    with pytest.raises(KeyboardInterrupt), train._failures(str(tmp_path), "train", several=False):
+        raise KeyboardInterrupt
+    assert capsys.readouterr().err.startswith("\nStopped. Go on with:\n")
+
+
+def test_a_bucket_that_is_gone_is_one_line_without_a_step(tmp_path, monkeypatch):
+    (tmp_path / "checkpoint").write_text('model_checkpoint_path: "ckpt-150"\n')
+    monkeypatch.setattr(storage, "read_text", _bucket_gone)
+    with (
+        pytest.raises(command_line.SurroundingsError) as told,
+        train._failures(str(tmp_path), "train", several=False),
+    ):
+        _bucket_gone("gs://b/m")
+    assert str(told.value) == (
+        "gs://b/m: no answer; start the same command again when that is mended"
+    )
+
+
+def test_a_pipe_of_the_storage_that_breaks_is_one_line(tmp_path):
+    with (
+        pytest.raises(command_line.SurroundingsError) as told,
+        train._failures(str(tmp_path), "train", several=False),
+    ):
+        raise BrokenPipeError(32, "Broken pipe")
+    assert str(told.value) == (
+        f"[Errno 32] Broken pipe; no step is saved in {tmp_path}; start the same command again "
+        "when that is mended"
+    )
 
 
 @pytest.mark.parametrize("there", [True, False])

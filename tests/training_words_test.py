@@ -1,3 +1,6 @@
+import pytest
+
+from mnasnet import storage
 from mnasnet.training.words import in_a_line, kept
 
 
@@ -22,3 +25,23 @@ def test_what_is_kept_is_read_from_the_folder(tmp_path):
         'model_checkpoint_path: "ckpt-1280"\nall_model_checkpoint_paths: "ckpt-64"\n'
     )
     assert kept(str(tmp_path)) == f"step 1,280 is saved in {tmp_path}"
+
+
+class _BucketGone(Exception):
+    """As tf.errors.OpError, no OSError."""
+
+
+@pytest.mark.parametrize("error", [OSError(5, "Input/output error"), _BucketGone("403")])
+def test_of_a_folder_that_cannot_be_read_nothing_is_said(error, tmp_path, monkeypatch):
+    def fail(path):
+        raise error
+
+    (tmp_path / "checkpoint").write_text('model_checkpoint_path: "ckpt-1280"\n')
+    monkeypatch.setattr(storage, "read_text", fail)
+    assert kept(str(tmp_path)) == ""
+
+
+def test_of_a_folder_that_is_gone_or_holds_no_text_nothing_is_said(tmp_path):
+    assert kept(str(tmp_path / "gone")) == ""
+    (tmp_path / "checkpoint").write_bytes(b"\xff\xfe")
+    assert kept(str(tmp_path)) == ""

@@ -19,16 +19,26 @@ def in_a_line(error: BaseException) -> str:
     return re.sub(_OPERATION, "", line)
 
 
-def newest_step(model_dir: str) -> int | None:
-    """The step of the checkpoint that a training goes on from, None where there is none."""
-    path = os.path.join(model_dir, "checkpoint")
-    if not storage.exists(path):
-        return None
-    found = re.match(r'model_checkpoint_path: ".*-(\d+)"', storage.read_text(path))
-    return int(found[1]) if found else None
-
-
 def kept(model_dir: str) -> str:
-    """What the folder of a training has, for a sentence."""
-    step = newest_step(model_dir)
+    """What the folder of a training has, for a sentence; empty where the folder cannot be read.
+
+    It raises nothing: the sentence is about another error, which often is why the folder cannot be
+    read.
+    """
+    try:
+        step = _newest_step(model_dir)
+    except Exception:  # a cloud's file system has errors of its own, by the name of TensorFlow
+        return ""
     return f"{'no step' if step is None else f'step {step:,}'} is saved in {model_dir}"
+
+
+def _newest_step(model_dir: str) -> int | None:
+    """The step of the checkpoint that a training goes on from, None where there is none."""
+    try:
+        text = storage.read_text(os.path.join(model_dir, "checkpoint"))
+    except FileNotFoundError:
+        if not storage.exists(model_dir):
+            raise
+        return None
+    found = re.match(r'model_checkpoint_path: ".*-(\d+)"', text)
+    return int(found[1]) if found else None
