@@ -62,7 +62,9 @@ class Controller(orbit.Controller):
 
     def _train_n_steps(self, num_steps: int) -> None:
         self._reported = self._reported or time.perf_counter()
-        with self.summary_manager.summary_writer().as_default(), tf.summary.record_if(self._due):
+        # Hosts other than the chief write none, and have no interval.
+        due = self._due if self.summary_interval else False
+        with self.summary_manager.summary_writer().as_default(), tf.summary.record_if(due):
             output = self.trainer.train(tf.constant(int(num_steps), tf.int32))
         for action in self.train_actions:
             action(output)
