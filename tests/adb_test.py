@@ -1,5 +1,6 @@
 """What an adb that is scripted says; see phone_lab_test for one that is real."""
 
+import errno
 import os
 import subprocess
 import sys
@@ -12,6 +13,7 @@ from tflite_bench import adb as adb_module
 from tflite_bench.adb import Adb, Attached, find_adb
 from tflite_bench.benchmark_tool import BenchmarkTool
 from tflite_bench.device_errors import (
+    AdbFlagError,
     AdbMissingError,
     DeviceError,
     NoPhoneError,
@@ -105,6 +107,41 @@ def test_adb_is_the_one_given_then_that_on_the_path_then_that_of_adbutils(tmp_pa
         find_adb()
     with pytest.raises(AdbMissingError, match="--adb=no/such is no program"):
         find_adb("no/such")
+
+
+@pytest.mark.parametrize(
+    ("number", "named", "error"),
+    [
+        (errno.ENOENT, True, AdbFlagError),
+        (errno.EACCES, True, AdbFlagError),
+        (errno.ENOEXEC, True, AdbFlagError),
+        (errno.ENOENT, False, AdbMissingError),
+        (errno.ENOEXEC, False, AdbMissingError),
+        (errno.EAGAIN, True, DeviceError),
+        (errno.ENOMEM, True, DeviceError),
+        (errno.ENOMEM, False, DeviceError),
+    ],
+)
+def test_an_adb_that_cannot_be_run_is_a_mistake_only_where_it_is_named_and_no_program(
+    monkeypatch, number, named, error
+):
+    def run(*args, **kwargs):
+        raise OSError(number, "words")
+
+    monkeypatch.setattr(adb_module.subprocess, "run", run)
+    with pytest.raises(DeviceError, match="some/adb cannot be run: words") as raised:
+        Adb("some/adb", named=named).devices()
+    assert type(raised.value) is error
+
+
+def test_another_program_in_adb_s_place_is_a_mistake_only_where_it_is_named(tmp_path):
+    other = tmp_path / "adb"
+    other.write_text("#!/bin/sh\necho hello\n")
+    other.chmod(0o755)
+    for named, error in ((True, AdbFlagError), (False, AdbMissingError)):
+        with pytest.raises(AdbMissingError, match="is no adb, it says 'hello'") as raised:
+            Adb(str(other), named=named).devices()
+        assert type(raised.value) is error
 
 
 def test_a_phone_is_read_and_its_fast_cores_are_the_big_ones(tmp_path):

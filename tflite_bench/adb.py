@@ -9,6 +9,7 @@ at both ends: a client that is killed leaves its command running on the phone, s
 """
 
 import dataclasses
+import errno
 import hashlib
 import importlib.util
 import os
@@ -39,6 +40,16 @@ _SHORT, _GRACE = 20, 10
 _SLOWEST_PUSH = 500_000
 # What the phone's `timeout` exits with: 124, or 128 + SIGTERM in older toybox; 137 after SIGKILL.
 _TIMED_OUT = {124, 143, 137}
+# What is no program, of all that may keep one from being started.
+_NO_PROGRAM = {
+    errno.ENOENT,
+    errno.EACCES,
+    errno.EPERM,
+    errno.ENOEXEC,
+    errno.ENOTDIR,
+    errno.EISDIR,
+    errno.ELOOP,
+}
 _STORAGE_FULL = re.compile(r"no space left on device|ENOSPC|not enough space", re.IGNORECASE)
 
 
@@ -101,16 +112,19 @@ class Adb:
 
     Attributes:
       program: path of the adb binary.
+
+    Args:
+      named: whether the user named it, and is told so where it is no adb.
     """
 
-    def __init__(self, program: str):
-        self.program = program
+    def __init__(self, program: str, named: bool = False):
+        self.program, self._named = program, named
 
     def devices(self) -> list[Attached]:
         """All that are attached, usable or not.
 
         Raises:
-          AdbFlagError: where the program is another.
+          AdbMissingError: where the program is another; AdbFlagError where it was named.
           DeviceError: where adb itself fails.
         """
         done = self._call(["devices"], timeout_s=_SHORT)
@@ -119,10 +133,7 @@ class Adb:
             raise DeviceError(f"{self.program} devices fails: {reason}")
         _, headline, listing = done.stdout.partition("List of devices attached")
         if not headline:
-            raise AdbFlagError(
-                f"{self.program} is no adb, it says {_last_line(done.stdout)!r}: name another with "
-                "--adb=PATH"
-            )
+            raise self._no_adb(f"is no adb, it says {_last_line(done.stdout)!r}")
         attached = []
         for line in listing.splitlines():
             serial, _, state = line.strip().partition("\t")
@@ -260,7 +271,14 @@ class Adb:
         except subprocess.TimeoutExpired:
             return None
         except OSError as error:
-            raise AdbFlagError(f"{self.program} cannot be run: {error.strerror}") from error
+            told = f"cannot be run: {error.strerror}"
+            if error.errno in _NO_PROGRAM:
+                raise self._no_adb(told) from error
+            raise DeviceError(f"{self.program} {told}") from error
+
+    def _no_adb(self, told: str) -> AdbMissingError:
+        missing = AdbFlagError if self._named else AdbMissingError
+        return missing(f"{self.program} {told}: name another with --adb=PATH")
 
     def _failure(self, serial: str, done: subprocess.CompletedProcess) -> DeviceError:
         """What adb's complaint means."""

@@ -70,7 +70,7 @@ def phone_shelf(
       DeviceError: where there is no adb, or no phone that can be used; it says why.
     """
     tool = load_tool(config.benchmark_model)
-    adb = Adb(find_adb(config.adb))
+    adb = Adb(find_adb(config.adb), named=bool(config.adb))
 
     def clock(serial: str, on_pause: Callable[[str], None]) -> PhoneClock:
         return PhoneClock(

@@ -22,9 +22,8 @@ def main() -> None:
     with command_line.usage_errors():
         bounds, mask = limits(), cpu_mask()
         tool = load_tool(BENCHMARK_MODEL.value) if BENCHMARK_MODEL.value else None
-    rows = look(
-        Adb(find_adb(ADB.value)), bounds, tool=tool, mask=mask, num_threads=NUM_THREADS.value
-    )
+    adb = Adb(find_adb(ADB.value), named=bool(ADB.value))
+    rows = look(adb, bounds, tool=tool, mask=mask, num_threads=NUM_THREADS.value)
     if not rows:
         raise NoPhoneError(
             "no phone is attached: plug one in with USB debugging on (see `adb devices`)"

@@ -10,7 +10,7 @@ def print_phones(device: DeviceConfig) -> None:
     """Prints the phones that are attached as a table, or why there are none."""
     try:
         rows = look(
-            Adb(find_adb(device.adb)),
+            Adb(find_adb(device.adb), named=bool(device.adb)),
             device.limits,
             mask=device.cpu_mask,
             num_threads=device.tool.num_threads,
