@@ -186,6 +186,25 @@ def test_a_reader_that_leaves_ends_the_program_without_a_word(tmp_path, body):
     assert process.wait(60) == 141
 
 
+def test_a_reader_that_leaves_takes_nothing_from_that_of_the_other_stream(tmp_path):
+    path = tmp_path / "script.py"
+    body = "print('result'); print(0, file=sys.stderr); sys.stdin.read(); print(1, file=sys.stderr)"
+    path.write_text(SCRIPT.format(body=body).replace("import os", "import sys, os"))
+    process = subprocess.Popen(
+        [sys.executable, str(path)],
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        env={**os.environ, "PYTHONPATH": str(ROOT)},
+    )
+    assert process.stderr.readline() == b"0\n"
+    process.stderr.close()
+    process.stdin.close()
+    assert process.stdout.read() == b"result\n"
+    process.stdout.close()
+    assert process.wait(60) == 141
+
+
 def test_a_pipe_to_another_than_our_reader_that_breaks_is_no_reader_that_left(script):
     status, _, stderr = script("raise BrokenPipeError('worker')")
     assert status == 1

@@ -125,11 +125,19 @@ def run(main: Callable[[], int | None], argv: list[str] | None = None) -> None:
     try:
         _run(main, sys.argv if argv is None else argv)
     except _ReaderLeft:
-        # What is still to be written would fail again at exit, with a complaint by Python.
+        # The other's reader may still be there.
         for stream in (sys.stdout, sys.stderr):
             if _is_pipe(stream):
-                os.dup2(os.open(os.devnull, os.O_WRONLY), stream.fileno())
+                _flush_or_drop(stream)
         raise
+
+
+def _flush_or_drop(stream) -> None:
+    try:
+        stream.flush()
+    except _ReaderLeft:
+        # It would fail again at exit, with a complaint by Python.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), stream.fileno())
 
 
 def this_command() -> str:
