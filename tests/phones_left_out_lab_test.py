@@ -87,6 +87,12 @@ def test_where_all_fail_the_reasons_of_all_are_told():
         on_each((UnfitError("first"), 1), (2, UnfitError("second")))
 
 
+def test_where_there_is_but_one_its_error_comes_as_it_is():
+    with pytest.raises(UnfitError, match="battery saver") as raised:
+        on_each((1, UnfitError("battery saver")))
+    assert raised.value.__cause__ is None
+
+
 def test_a_binary_that_does_not_do_is_no_phone_s_fault():
     with pytest.raises(ToolError, match="no such option"):
         on_each((ToolError("no such option"), 1), (2, 3))
