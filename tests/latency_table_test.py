@@ -10,7 +10,7 @@ from mnasnet.architectures import from_blocks
 from mnasnet.block_args import BlockArgs, decode, encode
 from search.evaluators import Infeasible
 from search.latency_tables.attribution import ProfileMismatch, match_steps
-from search.latency_tables.build import build
+from search.latency_tables.build import build, unused_networks
 from search.latency_tables.check import check, mean_error, spoilt_rows, suspects, worst_error
 from search.latency_tables.listing import SpaceOperators
 from search.latency_tables.operators import Operator, operators_of
@@ -343,6 +343,16 @@ def test_a_build_goes_on_only_with_its_own_table_on_its_own_device(path):
     path.write_text(path.read_text()[:-100])
     with pytest.raises(ValueError, match="is no whole latency table"):
         built(path)
+
+
+def test_a_space_of_fewer_networks_than_tokens_gives_some_of_them_twice():
+    # Eight tokens, two networks: the last two decisions change nothing.
+    space = SearchSpace(DECISIONS, lambda values: to_strings((values[0], 16, 0.0)), name="few")
+    a, b = (space.decode(tokens) for tokens in ([0, 0, 0], [1, 0, 0]))
+    found = unused_networks(space, {a}, 3, np.random.default_rng(0))
+    assert len(found) == 3
+    assert found[0] == b
+    assert set(found) <= {a, b}
 
 
 def test_a_check_of_a_sound_table_finds_no_error(path):

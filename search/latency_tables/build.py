@@ -21,6 +21,8 @@ from tflite_bench.op_profile import Profile
 
 # Of a measurement, what must be the same for all networks of a table.
 _OF_THE_DEVICE = ("device", "tool", "tool_version", "tool_sha256", "num_threads", "delegate")
+# Random draws for one network before one that was used already will do.
+_MOST_DRAWS = 1_000
 # Another than people are likely to name for a check.
 _CALIBRATION_SEED = 1807_11626
 
@@ -45,6 +47,7 @@ def build(
     calibration: int = 5,
     say: Callable[[str], None] = print,
     attribute: Callable[[bytes, Profile, Iterable[str]], dict[str, float]] = operator_ms,
+    write: Callable[[LatencyTable, Path], None] = LatencyTable.write,
 ) -> LatencyTable:
     """Builds the table of a space, or goes on with one; each network is in the file once timed.
 
@@ -58,6 +61,7 @@ def build(
       calibration: random networks to time as a whole in the end, for the table's factor.
       say: is told how far it is.
       attribute: .tflite, profile of it, places of its operators -> ms of each.
+      write: the table, after each network; OSError where it cannot be written.
 
     Raises:
       ValueError: for a file that is something else, or a space that cannot be listed.
@@ -90,7 +94,7 @@ def build(
         of_places = {place: [ms[place] for ms in found] for place in places}
         timed = Timed(network, measurement.latency_ms, of_places, record)
         table = table.with_network(timed, device, space)
-        table.write(path)
+        write(table, path)
         left = (time.monotonic() - start) / number * (len(plan) - number)
         say(
             f"{number} of {len(plan)}: {milliseconds(timed.latency_ms)}, {len(table.rows):,} "
@@ -104,7 +108,7 @@ def build(
         check_device(table, device_of(measurement), path)
         one = Calibration(network, table.sum_ms(architecture), measurement.latency_ms)
         table = dataclasses.replace(table, calibration=(*table.calibration, one), check=None)
-        table.write(path)
+        write(table, path)
         say(
             f"calibration: {milliseconds(one.sum_ms)} by the rows, measured "
             f"{milliseconds(one.measured_ms)}"
@@ -117,13 +121,17 @@ def unused_networks(
 ) -> list[Network]:
     """Random networks, all different and none of those that are used.
 
-    Of a space that has too few such networks, also others.
+    Of a space that has too few such networks, also others; a space may have fewer than its size,
+    where several tokens are one network.
     """
     found = []
-    while len(found) < number:
-        network = space.decode(space.sample_uniform(rng, 1)[0])
-        if space.size < len(used) + number or (network not in used and network not in found):
-            found.append(network)
+    draws = 1 if space.size < len(used) + number else _MOST_DRAWS
+    for _ in range(number):
+        for _ in range(draws):
+            network = space.decode(space.sample_uniform(rng, 1)[0])
+            if network not in used and network not in found:
+                break
+        found.append(network)
     return found
 
 
