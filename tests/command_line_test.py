@@ -195,7 +195,7 @@ def test_a_reader_that_leaves_takes_nothing_from_that_of_the_other_stream(tmp_pa
         stdin=subprocess.PIPE,
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
-        env={**os.environ, "PYTHONPATH": str(ROOT)},
+        env={**os.environ, "PYTHONPATH": str(ROOT), "PYTHONUNBUFFERED": ""},
     )
     assert process.stderr.readline() == b"0\n"
     process.stderr.close()
