@@ -42,7 +42,7 @@ from tflite_bench.command_line import (
     usage_errors,
     writes_to,
 )
-from tflite_bench.device_errors import DeviceError
+from tflite_bench.device_errors import DeviceError, DeviceFlagError
 from tflite_bench.device_flags import BENCHMARK_MODEL, device_config
 from tflite_bench.devices import host_clock, phone_shelf
 from tflite_bench.text_table import print_table
@@ -107,9 +107,7 @@ def main(command: str) -> None:
     except KeyboardInterrupt:
         print(f"\nStopped{_kept(command, path)}", file=sys.stderr)
         raise
-    except DeviceError as error:
-        if isinstance(error, UsageError):
-            raise
+    except (DeviceError, OSError) as error:
         raise SurroundingsError(f"{error}{_kept(command, path)}") from error
 
 
@@ -120,7 +118,7 @@ def _kept(command: str, path: Path) -> str:
 
 def _build(space, subject: Subject, path: Path) -> None:
     clock = _clock()
-    with _networks_named(), usage_errors(), writes_to("output", path):
+    with _told_in_one_line():
         table = build(
             space,
             subject,
@@ -130,6 +128,7 @@ def _build(space, subject: Subject, path: Path) -> None:
             profiles=flags.FLAGS.profiles,
             calibration=flags.FLAGS.calibration_networks,
             say=_say,
+            write=_write,
         )
     slowest = sorted(table.rows, key=lambda row: -row.ms)[:_MOST_NAMED]
     print("\nThe slowest operators:")
@@ -169,7 +168,7 @@ def _check(space, subject: Subject, path: Path) -> None:
             )
     clock = _clock()
     given = flags.FLAGS
-    with _networks_named(), usage_errors():
+    with _told_in_one_line():
         table, checked = check(
             table, space, clock, _converter(subject), path, given.check_networks, given.seed, _say
         )
@@ -211,8 +210,13 @@ def _print_checked(table: LatencyTable, checked: list[Checked]) -> None:
     )
 
 
+def _write(table: LatencyTable, path: Path) -> None:
+    with writes_to("output", path):
+        table.write(path)
+
+
 def _clock() -> ProfilingClock:
-    with usage_errors():
+    with usage_errors(), _flags_of_devices():
         if not BENCHMARK_MODEL.value:
             raise ValueError(
                 "a table needs --benchmark_model=PATH, TFLite's binary for the device: LiteRT in "
@@ -239,8 +243,20 @@ def _converter(subject: Subject) -> Callable[[Architecture], bytes]:
 
 
 @contextlib.contextmanager
-def _networks_named() -> Iterator[None]:
-    """One line where a network of the space cannot be timed: a table cannot do without it."""
+def _flags_of_devices() -> Iterator[None]:
+    """A flag that does not do is the user's mistake at first; later, the surroundings failed."""
+    try:
+        yield
+    except DeviceFlagError as error:
+        raise UsageError(str(error)) from error
+
+
+@contextlib.contextmanager
+def _told_in_one_line() -> Iterator[None]:
+    """One line where a network of the space cannot be timed, which a table cannot do without.
+
+    And where a table, or its device, is another. Not so an OSError, which is of no argument here.
+    """
     from tflite_bench.convert import ConversionError
     from tflite_bench.measurement import MeasurementError
 
@@ -248,6 +264,8 @@ def _networks_named() -> Iterator[None]:
         yield
     except (ConversionError, MeasurementError) as error:
         raise UsageError(f"a network of the space cannot be timed: {error}") from error
+    except ValueError as error:
+        raise UsageError(str(error)) from error
 
 
 def _tell(event) -> None:
