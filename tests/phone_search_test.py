@@ -449,6 +449,23 @@ def test_the_report_lists_phones_that_never_measured_with_their_state(tmp_path):
     ]
 
 
+def test_the_report_tells_phones_of_several_hosts_apart(tmp_path):
+    store = TrialStore(tmp_path / "search.sqlite")
+    store.append([trial(0, timed(70.0, serial="emulator-5554"), host="north")])
+    # As the phones of a Ray cluster's hosts have it.
+    for kind, serial, message in (
+        ("found", "emulator-5554", "host north: phone emulator-5554: Google Pixel, cores f0"),
+        ("found", "emulator-5554", "host south: phone emulator-5554: Google Pixel, cores f0"),
+        ("gone", "emulator-5554", "host south: phone emulator-5554 is gone"),
+    ):
+        store.add_event(0.0, kind, serial, message)
+    rows = phone_rows(write_report(tmp_path, store).read_text(encoding="utf-8"))
+    assert [row[:5] for row in rows] == [
+        ["emulator-5554 on north", "Google Pixel", "f0", "ready", "1"],
+        ["emulator-5554 on south", "Google Pixel", "f0", "gone", "0"],
+    ]
+
+
 def test_a_phone_by_cable_and_by_network_is_one_row(tmp_path):
     store = TrialStore(tmp_path / "search.sqlite")
     by_network = dataclasses.replace(

@@ -34,6 +34,8 @@ _STATES = {
     "unfit": "cannot be used",
     "set_aside": "set aside",
 }
+# Before what phones on the hosts of a Ray cluster say.
+_HOST = re.compile(r"host (?P<host>\S+): ")
 # Of a phone that never measured, its model stands nowhere else.
 _FOUND = re.compile(r"phone .+?: (?P<model>.+), cores (?P<cores>[0-9a-f]+)")
 
@@ -43,12 +45,14 @@ class _Phone:
     """What a search's records and events say of one phone.
 
     Attributes:
+      host: of a Ray cluster, that it is attached to; '' where that is not told.
       serials: what adb called it: a phone may be there by cable now and by network then.
       model: '' where it is not told.
       cores: as a mask; '' where it is not told.
       state: after its last event; '' for none.
     """
 
+    host: str
     serials: list[str]
     model: str = ""
     cores: str = ""
@@ -71,7 +75,7 @@ def phones(findings: Findings) -> str:
         )  # fmt: skip
         rows = [
             (
-                ", ".join(phone.serials),
+                ", ".join(phone.serials) + (f" on {phone.host}" if phone.host else ""),
                 phone.model or "-",
                 phone.cores or "-",
                 phone.state or "-",
@@ -135,14 +139,15 @@ def _events(events: list[dict]) -> Iterator[str]:
 
 
 def _phones(findings: Findings) -> list[_Phone]:
-    found: dict[str, _Phone] = {}
+    # By host too: emulators have the same serial on each.
+    found: dict[tuple[str, str], _Phone] = {}
     measured = [trial.measured for trial in findings.trials if trial.reused_from is None]
     for one in (*findings.landmarks.values(), *measured):
         for timed in _measurements(one.records.get("latency") or {}):
-            conditions = timed["phone"]
+            conditions, host = timed["phone"], timed.get("host", "")
             phone = found.setdefault(
-                conditions["hardware_serial"] or conditions["serial"],
-                _Phone([], conditions["model"], conditions["cpu_mask"]),
+                (host, conditions["hardware_serial"] or conditions["serial"]),
+                _Phone(host, [], conditions["model"], conditions["cpu_mask"]),
             )
             if conditions["serial"] not in phone.serials:
                 phone.serials.append(conditions["serial"])
@@ -151,14 +156,18 @@ def _phones(findings: Findings) -> list[_Phone]:
                 phone.drifts.append(conditions["drift"])
             phone.corrected += conditions["uncorrected_ms"] is not None
             phone.temperatures_c += [c for c in conditions["temperature_c"] if c is not None]
-    by_serial = {serial: phone for phone in found.values() for serial in phone.serials}
+    by_serial = {
+        (phone.host, serial): phone for phone in found.values() for serial in phone.serials
+    }
     for event in findings.events:
         serial = event["serial"]
         if not serial:  # about all of them
             continue
-        phone = by_serial.setdefault(serial, _Phone([serial]))
+        on = _HOST.match(event["message"])
+        host = on["host"] if on else ""
+        phone = by_serial.setdefault((host, serial), _Phone(host, [serial]))
         phone.state = _STATES.get(event["kind"], phone.state)
-        told = _FOUND.fullmatch(event["message"])
+        told = _FOUND.fullmatch(event["message"], on.end() if on else 0)
         if told:
             phone.model = phone.model or told["model"]
             phone.cores = phone.cores or told["cores"]
@@ -170,7 +179,7 @@ def _measurements(record: dict) -> Iterator[dict]:
     for part in (record, *record.get("also", ())):
         for timed in (part, *part.get("devices", ())):
             if timed.get("phone"):
-                yield timed
+                yield {"host": part.get("host", ""), **timed}
 
 
 def _range(values: Iterable[float], form: str, unit: str) -> str:
