@@ -1,7 +1,8 @@
 """Top-1 for the search: the one module of it that talks to mnasnet's training."""
 
+import contextlib
 import dataclasses
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 
 from mnasnet.architectures import Architecture
 from mnasnet.data.image_dataset import ImageDataset
@@ -46,22 +47,8 @@ class ProxyAccuracy:
 
     def evaluate(self, network: Network) -> Evaluation:
         """See AccuracyEvaluator."""
-        import tensorflow as tf
-
-        from mnasnet.proxy_task import TrainingDiverged
-
-        try:
+        with _failures_told():
             result = self._task.evaluate(self._architecture_of(network))
-        except TrainingDiverged as error:
-            raise Infeasible(str(error)) from error
-        except tf.errors.ResourceExhaustedError as error:
-            raise Infeasible(f"the network needs more memory than there is: {error}") from error
-        except (
-            tf.errors.InternalError,
-            tf.errors.UnknownError,
-            tf.errors.UnavailableError,
-        ) as error:
-            raise HardwareError(" ".join(str(error).split())) from error
         record = {"kind": "proxy", **dataclasses.asdict(result)}
         return Evaluation(record.pop("top1"), record)
 
@@ -74,8 +61,9 @@ class ProxyAccuracy:
     def tflite(self, network: Network, image_size: int, quantization: str) -> bytes:
         """The network as `evaluate` trains it, as a .tflite file.
 
-        Training gives the same weights each time, so the file has the accuracy that was measured,
-        where `image_size` is that of the proxy task and nothing is quantized.
+        On processors of one kind training gives the same weights each time, so the file has the
+        accuracy that was measured where `image_size` is that of the proxy task and nothing is
+        quantized.
 
         Args:
           network: block strings.
@@ -84,16 +72,14 @@ class ProxyAccuracy:
 
         Raises:
           Infeasible: where it cannot be trained or converted.
+          HardwareError: where what it is trained on fails.
         """
         from mnasnet.model import build_model
-        from mnasnet.proxy_task import TrainingDiverged
         from tflite_bench.convert import ConversionError, to_tflite
 
         architecture = self._architecture_of(network)
-        try:
+        with _failures_told():
             model = self._task.train(architecture)
-        except TrainingDiverged as error:
-            raise Infeasible(str(error)) from error
         if image_size != model.input_shape[1]:
             trained = model
             model = build_model(
@@ -113,3 +99,24 @@ class ProxyAccuracy:
         batch, _ = next(iter(self._dataset.validation_batches(_CALIBRATION_IMAGES)))
         resized = tf.image.resize(batch, (image_size, image_size)).numpy()
         return [image[None] for image in resized[: self._dataset.num_validation]]
+
+
+@contextlib.contextmanager
+def _failures_told() -> Iterator[None]:
+    """Tells failures of the network and those of the hardware apart."""
+    import tensorflow as tf
+
+    from mnasnet.proxy_task import TrainingDiverged
+
+    try:
+        yield
+    except TrainingDiverged as error:
+        raise Infeasible(str(error)) from error
+    except tf.errors.ResourceExhaustedError as error:
+        raise Infeasible(f"the network needs more memory than there is: {error}") from error
+    except (
+        tf.errors.InternalError,
+        tf.errors.UnknownError,
+        tf.errors.UnavailableError,
+    ) as error:
+        raise HardwareError(" ".join(str(error).split())) from error

@@ -102,6 +102,8 @@ def dry_run(
     timers = None if executor.kind == "inline" else at_once or 1
     side_by_side = _side_by_side(executor, num_workers)
     seconds = (trials_left + landmarks_left) * cost.seconds(side_by_side, timers)
+    hands_over = parts.trains and not sweep  # best.tflite
+    seconds += cost.train_seconds if hands_over else 0.0
     hours = seconds / 3600
     hours = f"{hours:,.0f}" if hours >= 10 else f"{hours:.2g}"
     print(f"Time      about {hours} hours ({duration(seconds)}), {cost.source}")
@@ -110,7 +112,9 @@ def dry_run(
         each += f" of training, {_brief(cost.latency_seconds)} of timing"
     told = f"{counted(trials_left, 'trial')} of {each}"
     if landmarks_left:
-        told += f", and {counted(landmarks_left, 'landmark')} of the same"
+        told += f", {counted(landmarks_left, 'landmark')} of the same"
+    if hands_over:
+        told += ", and the best one trained once more"
     if side_by_side > 1:
         told += f", {side_by_side:g} networks side by side"
     print(f"          {told}; a network that comes up again costs nothing")

@@ -1,13 +1,43 @@
 """Measures published networks as a search measures its own, to compare with."""
 
+import contextlib
 import dataclasses
-from collections.abc import Callable
+import threading
+from collections.abc import Callable, Iterator
+from concurrent.futures import Future
 
 from mnasnet import block_args
 from search.evaluators import Evaluator
+from search.executors.executor import Workers
 from search.executors.measuring import MakeMeasuring
 from search.parts import Parts
 from search.trials import TrialStore
+
+
+@contextlib.contextmanager
+def measuring_landmarks(
+    parts: Parts, store: TrialStore, workers: Workers, tell: Callable[[str], None]
+) -> Iterator[None]:
+    """Has them measured: before the context's body or, where there are workers, beside it.
+
+    See `measure_landmarks`; they are there after the context.
+    """
+    if not workers.beside:
+        measure_landmarks(parts, store, workers.measuring, tell)
+        yield
+        return
+    measured = Future()
+
+    def measure():
+        try:
+            measured.set_result(measure_landmarks(parts, store, workers.measuring, tell))
+        except BaseException as error:
+            measured.set_exception(error)
+
+    # What ends the body ends the workers, and nobody waits for it.
+    threading.Thread(target=measure, name="landmarks", daemon=True).start()
+    yield
+    measured.result()
 
 
 def measure_landmarks(

@@ -215,7 +215,7 @@ class Search:
     def _sample(self) -> None:
         """Samples whole batches, until there are enough for all workers to have work."""
         size, asynchronous = self._config.batch_size, self._config.update == "async"
-        enough = size + (self._measuring.num_workers if asynchronous else 0)
+        enough = size + (self._measuring.workload().workers if asynchronous else 0)
         # What is recorded and not among the checkpoint's samples was sampled right after it, maybe
         # for more workers than there are now.
         while len(self._samples) < enough or (asynchronous and self._recorded):

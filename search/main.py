@@ -26,9 +26,10 @@ from search.dry_run import dry_run
 from search.evaluators import Infeasible
 from search.executors import executor_flags
 from search.executors.config import ExecutorConfig
-from search.executors.open import Executor, Workers, open_executor
+from search.executors.executor import Executor, Workers
+from search.executors.open import open_executor
 from search.head import print_head
-from search.landmarks import measure_landmarks
+from search.landmarks import measuring_landmarks
 from search.loop import SearchResult, run_search, search_settings
 from search.parts import Parts, PartsConfig, accuracy_of, latency_of
 from search.progress import Progress
@@ -74,7 +75,7 @@ def main() -> None:
             sweep_config, reference = sweep_flags.sweep_config(), sweep_flags.reference_point()
             executor = opened.enter_context(_opened(executor_config, parts_config))
             if executor_config.kind != "inline" and not _DRY_RUN.value:
-                # The GPUs are the workers': TensorFlow would take them all for this process.
+                # The GPUs are the workers': TensorFlow would take all of them for this process.
                 os.environ["CUDA_VISIBLE_DEVICES"] = "-1"
             parts = Parts(parts_config, executor.make_timer)
             if _DRY_RUN.value:
@@ -145,8 +146,7 @@ def _search(parts: Parts, workdir: Workdir, workers: Workers) -> SearchResult:
         workload=workers.workload,
     )
     parts.journal.attach(workdir.store, progress.event)
-    with progress:
-        measure_landmarks(parts, workdir.store, workers.measuring, progress.now)
+    with progress, measuring_landmarks(parts, workdir.store, workers, progress.now):
         try:
             return run_search(
                 parts.space,
@@ -169,7 +169,6 @@ def _finish(parts: Parts, workdir: Workdir, workers: Workers, result: SearchResu
         reason = result.trials[-1].measured.reason
         print(f"None of the {len(result.trials)} networks was feasible; the last one: {reason}")
     else:
-        exported = _exported(parts, workdir, workers, result)
         best = result.best.measured
         predicted = "" if parts.trains else " (predicted)"
         estimated = " (estimate)" if parts.latency.is_estimate else ""
@@ -179,7 +178,7 @@ def _finish(parts: Parts, workdir: Workdir, workers: Workers, result: SearchResu
             f"latency {milliseconds(best.latency_ms)}{estimated}"
         )
         print("\n".join(f"  {string}" for string in best.network))
-        print(f"  as TFLite  {exported}")
+        print(f"  as TFLite  {_exported(parts, workdir, workers, result)}")
     print(f"  report     {report}")
     if result.best is not None:
         command = shlex.join(["python", "-m", "mnasnet.train", f"--from_search={workdir.path}"])

@@ -216,7 +216,7 @@ class TrialStore:
         self._insert("INSERT OR REPLACE", "landmarks", [{"name": name, **_measured_row(measured)}])
 
     def landmarks(self) -> dict[str, Measured]:
-        """Reference networks, put through the same evaluators, by name."""
+        """Reference networks, put through the same evaluators, by name, in the order of names."""
         rows = self._rows("SELECT * FROM landmarks ORDER BY name")
         return {row["name"]: _measured(row) for row in rows}
 

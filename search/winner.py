@@ -2,7 +2,7 @@
 
 from pathlib import Path
 
-from search.executors.open import Workers
+from search.executors.executor import Workers
 from search.latency import LatencyConfig
 from search.tables import write_atomically
 from search.trials import Trial
@@ -14,8 +14,7 @@ FILE = "best.tflite"
 def export_best(workdir: Workdir, best: Trial, workers: Workers, latency: LatencyConfig) -> Path:
     """Has the best network trained on the proxy task once more and converted.
 
-    The file holds the network that was measured. It is there to be tried out; a full training makes
-    it good.
+    The file is there to be tried out; a full training makes it good.
 
     Args:
       workdir: gets the file; one that holds this network already is left alone.

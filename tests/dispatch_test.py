@@ -7,7 +7,7 @@ from concurrent.futures import Future
 import pytest
 from planted_evaluators import PlantedAccuracy, PlantedLatency, latency_of
 
-from search.evaluators import Evaluation, Evaluator
+from search.evaluators import Evaluation, Evaluator, Infeasible
 from search.executors.dispatch import DispatchedMeasuring
 from search.executors.measuring import Workload
 from search.executors.pooled import PoolWorkers
@@ -118,3 +118,14 @@ def test_a_worker_hands_a_trained_network_over():
     runner = Done()
     assert PoolWorkers(runner).tflite(("a=0",), 96, "int8") == b"file"
     assert [task for task, _ in runner.tasks] == [Task("tflite", ("a=0",), (96, "int8"))]
+
+
+def test_a_network_that_no_worker_can_hand_over_is_infeasible():
+    class Refuses(ByHand):
+        def submit(self, task):
+            future = super().submit(task)
+            future.set_result(Outcome(Infeasible("the loss is not finite"), seconds=1.0))
+            return future
+
+    with pytest.raises(Infeasible, match="the loss is not finite"):
+        PoolWorkers(Refuses()).tflite(("a=0",), 96, "none")

@@ -317,7 +317,7 @@ class LastFirst:
     """Measures here, as so many workers would that begin with what was handed in last."""
 
     def __init__(self, evaluator, on_start, num_workers):
-        self.evaluator, self.num_workers, self.waiting = evaluator, num_workers, []
+        self.evaluator, self.workers, self.waiting = evaluator, num_workers, []
 
     def submit(self, networks):
         self.waiting += networks
@@ -326,7 +326,7 @@ class LastFirst:
         return [self.evaluator.measure(self.waiting.pop())]
 
     def workload(self):
-        return Workload(self.num_workers)
+        return Workload(self.workers)
 
 
 def test_an_async_search_goes_on_with_fewer_workers(tmp_path):

@@ -1,5 +1,6 @@
 """Published networks go by their names, are measured once, and are kept as they come."""
 
+import threading
 import types
 
 import pytest
@@ -7,7 +8,7 @@ import pytest
 from mnasnet.architectures import get_architecture
 from mnasnet.block_args import encode
 from search.executors.measuring import InlineMeasuring
-from search.landmarks import measure_landmarks
+from search.landmarks import measure_landmarks, measuring_landmarks
 from search.reward import RewardConfig
 from search.trials import TrialStore
 
@@ -54,3 +55,36 @@ def test_a_search_without_landmarks_asks_nobody():
     store = TrialStore(":memory:")
     measure_landmarks(parts(), store, None, print)
     assert store.landmarks() == {}
+
+
+def workers(beside):
+    return types.SimpleNamespace(beside=beside, measuring=InlineMeasuring)
+
+
+@pytest.mark.parametrize("beside", [False, True])
+def test_workers_measure_landmarks_beside_a_search_and_a_search_alone_before(beside):
+    store, searching = TrialStore(":memory:"), threading.Event()
+
+    class Accuracies(dict):
+        def __getitem__(self, name):
+            assert searching.wait(timeout=60) or not beside
+            return super().__getitem__(name)
+
+    if not beside:
+        searching.set()
+    wanted = parts("mnasnet-a1", "mnasnet-small", accuracy=Accuracies(ACCURACIES))
+    with measuring_landmarks(wanted, store, workers(beside), print):
+        before = len(store.landmarks())
+        searching.set()
+    assert before == (0 if beside else 2)
+    assert list(store.landmarks()) == ["mnasnet-a1", "mnasnet-small"]
+
+
+def test_a_failure_over_landmarks_ends_the_search_that_is_beside_them():
+    with (
+        pytest.raises(KeyError, match="mnasnet-small"),
+        measuring_landmarks(
+            parts("mnasnet-small", accuracy={}), TrialStore(":memory:"), workers(True), print
+        ),
+    ):
+        pass

@@ -1,3 +1,4 @@
+import os
 import random
 import signal
 import subprocess
@@ -23,17 +24,18 @@ SEARCH = (
 )
 
 
-def start(*arguments):
+def start(*arguments, environment=None):
     return subprocess.Popen(
         [sys.executable, "-m", "search.main", *arguments],
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
         text=True,
+        env=os.environ | (environment or {}),
     )
 
 
-def run(*arguments):
-    process = start(*arguments)
+def run(*arguments, environment=None):
+    process = start(*arguments, environment=environment)
     out, err = process.communicate(timeout=300)
     return process.returncode, out, err
 
@@ -83,8 +85,10 @@ def test_two_processes_find_the_same_and_do_all_the_training(alone, tmp_path):
         *SEARCH,
         "--references=mnasnet-small",
         "--executor=processes",
-        "--num_workers=2",
+        "--worker_gpus=1",
+        "--worker_threads=1",
         f"--workdir={tmp_path}",
+        environment={"CUDA_VISIBLE_DEVICES": "0,1"},  # which are not there: TensorFlow does without
     )
     assert (status, err) == (0, "")
     assert "workers 2  busy " in out

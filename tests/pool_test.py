@@ -9,7 +9,14 @@ import pytest
 from search.evaluators import Infeasible
 from search.executors.measuring import Workload
 from search.executors.pool import WorkerPool
-from search.executors.tasks import HostLost, Outcome, Task, WorkerLost, WorkerName
+from search.executors.tasks import (
+    HostLost,
+    Outcome,
+    Task,
+    WorkerLost,
+    WorkerName,
+    WorkersFailed,
+)
 
 TASK = Task("accuracy", ("a=0",))
 
@@ -100,9 +107,88 @@ def test_those_who_train_hand_trained_networks_over_and_those_who_time_do_not_wa
     pool.close()
 
 
-def test_before_the_first_task_nothing_has_started():
-    pool = WorkerPool({"accuracy": [None] * 3, "latency": []})
-    assert pool.workload() == Workload(workers=3)
+def test_no_more_workers_start_than_there_are_tasks():
+    made = []
+
+    def make():
+        made.append(threading.current_thread().name)
+        return Pretended()
+
+    pool = WorkerPool({"accuracy": [make] * 9, "latency": [make] * 9})
+    assert pool.workload() == Workload(workers=9)
+    assert made == []
+    for _ in range(2):
+        pool.submit(TASK).result(timeout=60)
+    pool.close()
+    assert sorted(made) == ["accuracy-0", "accuracy-1", "latency-0", "latency-1"]
+
+
+def test_a_lost_task_comes_before_those_that_wait():
+    order = []
+
+    class LosesTheFirst(Pretended):
+        def run(self, task, timeout):
+            order.append(task.network)
+            if len(order) == 1:
+                all_are_there.wait(timeout=60)
+                raise WorkerLost("it died")
+            return Outcome(1.0, 0.0)
+
+    all_are_there = threading.Event()
+    pool = WorkerPool({"accuracy": [LosesTheFirst]}, max_retries=1)
+    futures = [pool.submit(Task("accuracy", (name,))) for name in "abc"]
+    all_are_there.set()
+    for future in futures:
+        future.result(timeout=60)
+    pool.close()
+    assert order == [("a",), ("a",), ("b",), ("c",)]
+
+
+def test_only_what_is_of_a_trial_has_a_limit_of_time():
+    class Tells(Pretended):
+        def run(self, task, timeout):
+            return Outcome(timeout, 0.0)
+
+    pool = WorkerPool({"accuracy": [Tells], "latency": [Tells]}, timeout=7.0)
+    kinds = ("accuracy", "latency", "tflite")
+    limits = [pool.submit(Task(kind, ("a",))).result(timeout=60).value for kind in kinds]
+    pool.close()
+    assert limits == [7.0, 7.0, None]
+
+
+def test_what_fails_for_all_ends_what_waits_and_what_comes_after():
+    begun, may_end = threading.Event(), threading.Event()
+
+    class Waits(Pretended):
+        def run(self, task, timeout):
+            begun.set()
+            may_end.wait(timeout=60)
+            return Outcome(1.0, 0.0)
+
+    pool = WorkerPool({"accuracy": [Waits]})
+    running, waiting = pool.submit(TASK), pool.submit(Task("accuracy", ("b",)))
+    begun.wait(timeout=60)
+    pool.fail(WorkersFailed("the cluster is gone"))
+    for future in (running, waiting, pool.submit(TASK)):
+        with pytest.raises(WorkersFailed, match="the cluster is gone"):
+            future.result(timeout=60)
+    may_end.set()
+    pool.close()
+
+
+def test_a_host_that_is_lost_while_workers_start_is_nobodys_fault():
+    left = [HostLost("a host burnt")] * 5
+
+    def make():
+        if left:
+            raise left.pop()
+        return Pretended()
+
+    pool = WorkerPool({"accuracy": [make]})
+    assert pool.submit(TASK).result(timeout=60).value == 1.0
+    pool.close()
+    with pytest.raises(WorkerLost, match="the search is over"):
+        pool.submit(TASK).result(timeout=60)
 
 
 def test_workers_that_die_together_while_they_start_do_not_end_the_search():
@@ -116,7 +202,8 @@ def test_workers_that_die_together_while_they_start_do_not_end_the_search():
         return Pretended()
 
     pool = WorkerPool({"accuracy": [make] * 4})
-    assert pool.submit(TASK).result(timeout=60).value == 1.0
+    for future in [pool.submit(TASK) for _ in range(4)]:
+        assert future.result(timeout=60).value == 1.0
     pool.close()
 
 

@@ -88,6 +88,13 @@ def test_phones_time_on_their_own_host():
     ]
 
 
+def test_workers_are_read_that_early_searches_wrote_as_a_text():
+    trials = [trial(0, "a, process 7", "a, the search itself"), trial(1, worker("a", 7))]
+    html = section(trials, workload=WORKLOAD)
+    [row] = [text(row).split() for row in re.findall("<tr>(.*?)</tr>", html)][1:]
+    assert row == ["a", "2", "2", "10", "s", "1", "2", "s"]  # process 7 and the search itself
+
+
 def test_latencies_that_took_no_worker_have_no_column():
     assert "timed" not in section([trial(0, worker("a", 1))], workload=WORKLOAD)
 

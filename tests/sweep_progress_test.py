@@ -35,7 +35,9 @@ def test_a_sweep_tells_pace_workers_and_what_is_left(tmp_path, capsys):
         about=lambda flags: {"flags": flags},
     )
     workload = Workload(workers=2, busy_share=0.9, retries=1)
-    workers = types.SimpleNamespace(measuring=InlineMeasuring, workload=lambda: workload)
+    workers = types.SimpleNamespace(
+        beside=False, measuring=InlineMeasuring, workload=lambda: workload
+    )
     config = SweepConfig("exponents", (-0.05, -0.5), search)
     with open_sweep(parts, config, tmp_path, workers.measuring) as sweep:
         run_sweep(parts, sweep, None, "", workers)

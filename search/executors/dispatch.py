@@ -41,11 +41,6 @@ class DispatchedMeasuring:
         self._ready: list[Candidate] = []
         self._failure: Exception | None = None
 
-    @property
-    def num_workers(self) -> int:
-        """See Measuring."""
-        return self._runner.workload().workers
-
     def submit(self, networks: Sequence[Network]) -> None:
         """See Measuring."""
         candidates = [self._evaluator.candidate(network) for network in networks]

@@ -49,13 +49,7 @@ def alone() -> Workload:
 
 
 class Measuring(Protocol):
-    """Measures networks in whatever order suits it.
-
-    Attributes:
-      num_workers: how many networks it trains at a time.
-    """
-
-    num_workers: int
+    """Measures networks in whatever order suits it."""
 
     def submit(self, networks: Sequence[Network]) -> None:
         """Hands in networks, each of them new."""
@@ -86,8 +80,6 @@ class InlineMeasuring:
       on_start: is told of each network when its turn comes.
     """
 
-    num_workers = 1
-
     def __init__(self, evaluator: Evaluator, on_start: OnStart):
         self._evaluator, self._on_start = evaluator, on_start
         self._waiting = collections.deque()
@@ -106,4 +98,4 @@ class InlineMeasuring:
 
     def workload(self) -> Workload:
         """See Measuring."""
-        return Workload(workers=1, waiting=len(self._waiting))
+        return alone()

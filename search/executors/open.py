@@ -2,60 +2,13 @@
 
 import contextlib
 from collections.abc import Iterator
-from typing import Protocol
 
-from search.evaluators import AccuracyEvaluator, Evaluator, LatencyEvaluator
+from search.evaluators import AccuracyEvaluator
 from search.executors.config import ExecutorConfig
-from search.executors.measuring import InlineMeasuring, Measuring, OnStart, Workload, alone
-from search.executors.tasks import MakeEvaluator
-from search.latency import LatencyConfig, make_timer
+from search.executors.executor import Executor
+from search.executors.measuring import InlineMeasuring, alone
+from search.latency import make_timer
 from search.search_space import Network
-from search.timing.measured import Timer
-from search.timing.phone_journal import PhoneJournal
-
-
-class Workers(Protocol):
-    """Those who measure for a search, whoever and wherever they are."""
-
-    def measuring(self, evaluator: Evaluator, on_start: OnStart) -> Measuring:
-        """Has them measure what an evaluator is to judge; a MakeMeasuring."""
-
-    def tflite(self, network: Network, image_size: int, quantization: str) -> bytes:
-        """Has a network trained as for its accuracy, and converted; see `ProxyAccuracy.tflite`."""
-
-    def workload(self) -> Workload:
-        """What goes on now."""
-
-
-class Executor(Protocol):
-    """Where a search is measured.
-
-    Attributes:
-      num_workers: networks in training at a time.
-    """
-
-    num_workers: int
-
-    def make_timer(
-        self, config: LatencyConfig, num_classes: int, journal: PhoneJournal
-    ) -> Timer | None:
-        """As `search.latency.make_timer`, wherever the phones are."""
-
-    def workers(
-        self,
-        accuracy: AccuracyEvaluator,
-        latency: LatencyEvaluator,
-        make_accuracy: MakeEvaluator,
-        make_latency: MakeEvaluator,
-    ) -> Workers:
-        """Those who measure, which start when they are needed.
-
-        Args:
-          accuracy: the evaluator of this process, where it is this process that trains.
-          latency: the evaluator of this process, for what needs no worker: arithmetic, and phones.
-          make_accuracy: makes the evaluator in each worker that trains.
-          make_latency: makes the evaluator in the worker that times.
-        """
 
 
 class _Inline:
@@ -70,6 +23,7 @@ class _Inline:
 
 
 class _InlineWorkers:
+    beside = False
     measuring, workload = staticmethod(InlineMeasuring), staticmethod(alone)
 
     def __init__(self, accuracy: AccuracyEvaluator):

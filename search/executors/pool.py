@@ -1,9 +1,10 @@
 """Workers that share queues of tasks: each has one task at a time, a lost one is replaced.
 
-Its task is begun again, by whoever is free next.
+Its task is begun again before any other, by whoever is free next.
 """
 
 import dataclasses
+import itertools
 import queue
 import threading
 import time
@@ -18,6 +19,7 @@ from search.executors.tasks import HostLost, Outcome, Task, Worker, WorkerLost, 
 # start side by side may all die of one cause, such as a host that is lost.
 _MAX_FAILED_STARTS = 3
 _PATIENCE_SECONDS = 5
+_AGAIN, _NEW, _END = range(3)  # ranks in a queue
 
 MakeWorker = Callable[[], Worker]
 
@@ -26,13 +28,13 @@ class WorkerPool:
     """Runs tasks on workers, each of which is driven by a thread of its own.
 
     Args:
-      makers: of the workers of each lane; a worker is made when it is needed first, and again after
-        it was lost. The lane 'accuracy' has those who train.
-      timeout: seconds after which a task's worker counts as hung; None for never.
+      makers: of the workers of each lane; a worker is made again after it was lost. The lane
+        'accuracy' has those who train.
+      timeout: seconds after which a measurement's worker counts as hung; None for never.
       max_retries: how often a task whose worker was lost is begun again before it is given up as
         infeasible; those that went with their hosts do not count.
 
-    Nothing starts before the first task.
+    No more of a lane start than there have been tasks of either.
     """
 
     def __init__(
@@ -42,19 +44,26 @@ class WorkerPool:
         max_retries: int = 0,
     ):
         self._timeout, self._max_retries = timeout, max_retries
-        self._queues = {lane: queue.SimpleQueue() for lane in makers}
+        # (rank, number, job), so that what was lost comes first and the end last.
+        self._queues = {lane: queue.PriorityQueue() for lane in makers}
+        self._numbers = itertools.count()
         self._lanes = {lane: _Lane(len(of_lane)) for lane, of_lane in makers.items()}
         self._lock = threading.Lock()
         self._workers: dict[threading.Thread, Worker] = {}
         self._failure: BaseException | None = None
         self._pending: set[_Job] = set()
-        self._closed = self._started_all = False
+        self._closed = False
         self._retries = 0
-        self._threads = [
-            threading.Thread(target=self._serve, args=(lane, make), name=f"{lane}-{i}", daemon=True)
+        self._threads: list[threading.Thread] = []
+        self._not_started = {
+            lane: [
+                threading.Thread(
+                    target=self._serve, args=(lane, make), name=f"{lane}-{i}", daemon=True
+                )
+                for i, make in enumerate(of_lane)
+            ]
             for lane, of_lane in makers.items()
-            for i, make in enumerate(of_lane)
-        ]
+        }
 
     def submit(self, task: Task) -> Future[Outcome]:
         """Queues a task.
@@ -64,15 +73,16 @@ class WorkerPool:
         """
         job = _Job(task)
         with self._lock:
-            if self._failure is not None:
-                job.future.set_exception(self._failure)
+            if self._closed or self._failure is not None:
+                job.future.set_exception(self._failure or WorkerLost("the search is over"))
                 return job.future
             self._pending.add(job)
             self._queue(job)
-            if not self._started_all:
-                self._started_all = True
-                for thread in self._threads:
-                    thread.start()
+            # Those of the other lane, too: what is timed now is trained next.
+            for threads in self._not_started.values():
+                if threads:
+                    self._threads.append(threads.pop(0))
+                    self._threads[-1].start()
         return job.future
 
     def workload(self) -> Workload:
@@ -96,27 +106,27 @@ class WorkerPool:
             workers = list(self._workers.values())
         for name, lane in self._lanes.items():
             for _ in range(lane.workers):
-                self._queues[name].put(None)
+                self._queues[name].put((_END, next(self._numbers), None))
         for worker in workers:
             worker.close()
         # A thread that waits for a phone may wait on: it ends with the process.
         deadline = time.monotonic() + _PATIENCE_SECONDS
-        for thread in self._threads if self._started_all else ():
+        for thread in self._threads:
             thread.join(timeout=max(deadline - time.monotonic(), 0))
 
     def _serve(self, lane: str, make: MakeWorker) -> None:
         """The life of one place in the pool."""
         worker = self._started(make)
-        while (job := self._queues[lane].get()) is not None:
+        while (job := self._queues[lane].get()[-1]) is not None:
             if worker is None or not worker.alive:
                 self._close(worker)
                 worker = self._started(make)
             with self._lock:
                 self._lanes[lane].begin()
             try:
-                if worker is None or self._closed:
+                if worker is None or self._closed or self._failure is not None:
                     raise self._failure or WorkerLost("the worker did not start")
-                result = worker.run(job.task, self._timeout)
+                result = worker.run(job.task, self._timeout if job.task.limited else None)
             except BaseException as error:
                 if isinstance(error, WorkerLost):
                     self._close(worker)
@@ -134,7 +144,8 @@ class WorkerPool:
 
     def _queue(self, job: "_Job") -> None:
         self._lanes[job.task.lane].waiting += 1
-        self._queues[job.task.lane].put(job)
+        rank = _AGAIN if job.lost else _NEW
+        self._queues[job.task.lane].put((rank, next(self._numbers), job))
 
     def _begin_again(self, job: "_Job", error: WorkerLost) -> None:
         """Queues a job whose worker was lost, or gives it up."""
@@ -159,6 +170,8 @@ class WorkerPool:
         while not self._closed and self._failure is None:
             try:
                 worker = make()
+            except HostLost:  # nobody's fault, however many go; a start waits for another host
+                continue
             except WorkerLost as error:
                 failed += 1
                 if failed >= _MAX_FAILED_STARTS:

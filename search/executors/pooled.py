@@ -28,7 +28,7 @@ class PooledExecutor(abc.ABC):
         """Those who train."""
 
     @abc.abstractmethod
-    def timer(self, make: MakeEvaluator) -> MakeWorker:
+    def timing_worker(self, make: MakeEvaluator) -> MakeWorker:
         """The one who times where that takes a processor: two would disturb each other."""
 
     def make_timer(
@@ -52,7 +52,7 @@ class PooledExecutor(abc.ABC):
             # Phones: threads of the search wait for them.
             timers = [functools.partial(WorkerHere, latency)] * at_once
         else:
-            timers = [self.timer(make_latency)]
+            timers = [self.timing_worker(make_latency)]
         self._pool = self.make_pool({"accuracy": self.trainers(make_accuracy), "latency": timers})
         return PoolWorkers(self._pool)
 
@@ -74,6 +74,8 @@ class PoolWorkers:
     Args:
       runner: the pool.
     """
+
+    beside = True
 
     def __init__(self, runner: TaskRunner):
         self._runner = runner

@@ -71,7 +71,7 @@ class Processes(PooledExecutor):
             for i in range(self.num_workers)
         ]
 
-    def timer(self, make: MakeEvaluator) -> MakeWorker:
+    def timing_worker(self, make: MakeEvaluator) -> MakeWorker:
         """See PooledExecutor."""
         return self._worker(make, [])
 

@@ -73,7 +73,7 @@ class RayCluster(PooledExecutor):
         """See PooledExecutor."""
         return [functools.partial(RayWorker, make, _options(self._needs))] * self.num_workers
 
-    def timer(self, make: MakeEvaluator) -> MakeWorker:
+    def timing_worker(self, make: MakeEvaluator) -> MakeWorker:
         """See PooledExecutor; on this host, whose clock the search has said it uses."""
         here = NodeAffinitySchedulingStrategy(ray.get_runtime_context().get_node_id(), soft=False)
         return functools.partial(RayWorker, make, {"num_cpus": 0, "scheduling_strategy": here})
@@ -81,7 +81,7 @@ class RayCluster(PooledExecutor):
     def make_timer(
         self, config: LatencyConfig, num_classes: int, journal: PhoneJournal
     ) -> Timer | None:
-        """See OpenExecutor; phones are on the hosts that carry the resource 'phone', if any."""
+        """See Executor; phones are on the hosts that carry the resource 'phone', if any."""
         nodes = [
             PhoneNode(node["NodeManagerHostname"], node["NodeManagerAddress"], int(phones))
             for node in self._nodes

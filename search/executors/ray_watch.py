@@ -49,7 +49,7 @@ class Watch:
     def _watch(self) -> None:
         at_work, told = time.monotonic(), False
         while not self._stopped.wait(self._look):
-            if self._on_gone is not None and not any(node["Alive"] for node in self._nodes()):
+            if self._on_gone is not None and not self._alive():
                 self._on_gone(WorkersFailed("the Ray that the search had started has died"))
                 return
             workload = self._workload()
@@ -68,14 +68,18 @@ class Watch:
 
     def _lacking(self) -> bool:
         """Whether no host has what a worker needs; else one is on its way."""
-        try:
-            hosts = [node["Resources"] for node in self._nodes() if node["Alive"]]
-        except (RayError, RuntimeError):  # the cluster is gone: whoever trains says so
-            return False
-        return not any(
+        hosts = self._alive()  # none where the cluster is gone: whoever trains says so
+        return bool(hosts) and not any(
             all(host.get(name, 0) >= amount for name, amount in self._needs.items())
             for host in hosts
         )
+
+    def _alive(self) -> list[Mapping[str, float]]:
+        """What each node has that is alive."""
+        try:
+            return [node["Resources"] for node in self._nodes() if node["Alive"]]
+        except (RayError, RuntimeError):  # nobody answers any more
+            return []
 
 
 def _on_stderr(line: str) -> None:

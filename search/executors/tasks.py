@@ -44,6 +44,11 @@ class Task:
         """Whose it is: 'latency' of those who time, 'accuracy' of those who train."""
         return _LANES[self.kind]
 
+    @property
+    def limited(self) -> bool:
+        """Whether it is part of a trial, to which a limit of time is set."""
+        return self.kind != "tflite"
+
 
 @dataclasses.dataclass(frozen=True)
 class WorkerName:

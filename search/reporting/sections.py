@@ -8,6 +8,7 @@ from search.reporting.headline import beside
 from search.reporting.page import command, figure, listing, network, paragraph, section, table
 from search.reporting.pareto_plot import pareto
 from search.reporting.phones import timing_phones
+from search.reporting.workers import worker_of
 from search.trials import COMPLETED, Measured
 from search.workdir import flatten
 
@@ -175,15 +176,11 @@ def _host_did(findings: Findings) -> str:
         for trial in findings.trials
         for kind in ("accuracy", "latency")
     ]
-    own = not any(_is_another(record["worker"]) for record in records if record.get("worker"))
+    names = [worker_of(record["worker"]) for record in records if record.get("worker")]
+    own = all(name.process is None for name in names)
     did = ["trained"] if own and of_accuracy.get("kind") == "proxy" else []
     did += ["timed"] if own and findings.latency_settings.get("kind") == "host" else []
     return f"host, which {' and '.join(did)}" if did else "host of the search"
-
-
-def _is_another(worker: dict | str) -> bool:
-    """Whether a worker is a process beside the search's; early searches told it as a text."""
-    return isinstance(worker, str) or worker.get("process") is not None
 
 
 def _measures(measured: Measured) -> tuple[str, ...]:

@@ -3,6 +3,7 @@
 import dataclasses
 from collections.abc import Iterator
 
+from search.executors.tasks import WorkerName
 from search.quantities import counted, duration
 from search.reporting.findings import Findings
 from search.reporting.page import measures, paragraph, section, table
@@ -93,14 +94,23 @@ def _hosts(findings: Findings) -> dict[str, _Host]:
             record = measured.records.get(kind, {})
             if "worker" not in record:
                 continue
+            worker = worker_of(record["worker"])
             # Phones may be on another host than who waits for them.
-            name = record.get("host", record["worker"]["host"])
+            name = record.get("host", worker.host)
             host = hosts.setdefault(name, _Host())
-            if name == record["worker"]["host"]:
-                host.workers.add(record["worker"]["process"])
+            if name == worker.host:
+                host.workers.add(worker.process)
             of_kind = host.train_seconds if kind == "accuracy" else host.latency_seconds
             of_kind.append(seconds or 0.0)
     return hosts
+
+
+def worker_of(record: dict | str) -> WorkerName:
+    """Who a record says measured; early searches wrote 'host, process 7'."""
+    if isinstance(record, dict):
+        return WorkerName(**record)
+    host, _, process = record.partition(", process ")
+    return WorkerName(host, int(process)) if process else WorkerName(host.partition(", ")[0])
 
 
 def _lost(findings: Findings) -> Iterator[tuple[int, str]]:

@@ -5,10 +5,10 @@ import time
 from pathlib import Path
 
 from search.evaluators import Evaluator
+from search.executors.executor import Workers
 from search.executors.measuring import MakeMeasuring
-from search.executors.open import Workers
 from search.front import ReferencePoint
-from search.landmarks import measure_landmarks
+from search.landmarks import measuring_landmarks
 from search.loop import SearchConfig
 from search.parts import Parts
 from search.quantities import counted, duration, milliseconds, percent
@@ -57,15 +57,16 @@ def run_sweep(
         of_search = {"max_trials": config.max_trials, "reward": dataclasses.asdict(config.reward)}
         search.store.save_settings(about | of_search)
     parts.journal.attach(store, lambda line: print(line, flush=True))
-    measure_landmarks(parts, store, workers.measuring, lambda line: print(line, flush=True))
-    _share_landmarks(parts, sweep)
     progress = _Progress(sweep, about, workers)
-    try:
-        while not sweep.done:
-            sweep.advance()
-            progress.on_turn()
-    finally:
-        progress.write()
+    with measuring_landmarks(parts, store, workers, lambda line: print(line, flush=True)):
+        progress.begin()
+        try:
+            while not sweep.done:
+                sweep.advance()
+                progress.on_turn()
+        finally:
+            progress.write()
+    _share_landmarks(parts, sweep)
     report = write_sweep_report(path, store)
     front = pareto_front(sweep.trials())
     if front:
@@ -101,10 +102,14 @@ class _Progress:
         self._sweep, self._context, self._workers = sweep, context, workers
         self._max_trials = sweep.config.search.max_trials
         self._earlier, self._turns, self._written = len(sweep.trials()), 0, -1
-        self._started, self._tables = time.monotonic(), Sparingly(self._write)
+        self._started, self._tables = 0.0, Sparingly(self._write)
+
+    def begin(self) -> None:
+        """The first search is about to have its turn."""
+        self._started = time.monotonic()
         going_on = f", going on after {self._earlier}" if self._earlier else ""
         print(
-            f"sweep    {self._max_trials} trials by {len(sweep.searches)} searches{going_on}",
+            f"sweep    {self._max_trials} trials by {len(self._sweep.searches)} searches{going_on}",
             flush=True,
         )
 
