@@ -9,21 +9,19 @@ a phone that is named must do. --profile tells where the time goes, operator by 
 """
 
 import dataclasses
-import functools
 import json
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from typing import Any, NamedTuple
 
 from absl import flags
 
 from tflite_bench import command_line
-from tflite_bench.device_errors import DeviceError, ToolError
 from tflite_bench.device_flags import device_config
 from tflite_bench.devices import DeviceConfig, host_clock, phone_shelf
+from tflite_bench.each_clock import on_each
 from tflite_bench.measurement import Measurement, MeasurementError
 from tflite_bench.op_profile import side_by_side
-from tflite_bench.roster import none_fit
 from tflite_bench.text_table import print_table
 from tflite_bench.tflite_file import read_tflite
 
@@ -106,14 +104,6 @@ def _device(measurement: Measurement) -> str:
     return f"{measurement.device} ({measurement.phone.serial})"
 
 
-def _named(path: str, clock: Callable[[bytes], object], tflite: bytes):
-    """What the clock says; its complaint about the network names the file."""
-    try:
-        return clock(tflite)
-    except MeasurementError as error:
-        raise MeasurementError(f"{path!r}: {error}") from error
-
-
 def _clocks(config: DeviceConfig) -> Iterator:
     """The clocks, one for each device."""
     if not config.on_phones:
@@ -136,46 +126,10 @@ def _measure(config: DeviceConfig, paths: list[str], tflites: list[bytes]) -> li
         return [Timed(*pair) for pair in zip(paths, measured, strict=True)]
     return [
         Timed(path, measurement)
-        for path, _, measurement in _on_each(
+        for path, _, measurement in on_each(
             config, clocks, paths, tflites, lambda clock, tflite: clock.measure(tflite)
         )
     ]
-
-
-def _on_each(
-    config: DeviceConfig,
-    clocks: list,
-    paths: list[str],
-    tflites: list[bytes],
-    ask: Callable[[Any, bytes], Any],
-) -> Iterator[tuple[str, Any, Any]]:
-    """(path, clock, what it says) for each file on each clock; leaves out phones that fail.
-
-    Raises:
-      MeasurementError: where a network cannot be timed.
-      ToolError: where the binary does not do, on whichever phone.
-      DeviceError: where a device that is named fails, or none is left.
-    """
-    passed_over: dict[Any, DeviceError] = {}
-    for path, tflite in zip(paths, tflites, strict=True):
-        # One phone cools down while another is at work.
-        for clock in clocks:
-            if clock in passed_over:
-                continue
-            try:
-                said = _named(path, functools.partial(ask, clock), tflite)
-            except ToolError:
-                raise
-            except DeviceError as error:
-                alone = len(clocks) == 1
-                if alone or config.shelf.roster.serials:
-                    raise
-                passed_over[clock] = error
-                if len(passed_over) == len(clocks):
-                    raise none_fit(passed_over.values()) from error
-                print(f"{clock.device} is left out: {error}", file=sys.stderr)
-                continue
-            yield path, clock, said
 
 
 def _profile(config: DeviceConfig, paths: list[str], tflites: list[bytes]) -> None:
@@ -184,7 +138,7 @@ def _profile(config: DeviceConfig, paths: list[str], tflites: list[bytes]) -> No
             raise ValueError("--profile needs --benchmark_model=PATH, TFLite's binary")
         clocks = list(_clocks(config))
     profiles_on: dict[Any, list] = {}
-    for _, clock, profile in _on_each(
+    for _, clock, profile in on_each(
         config, clocks, paths, tflites, lambda clock, tflite: clock.profile(tflite)
     ):
         profiles_on.setdefault(clock, []).append(profile)
