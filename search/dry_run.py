@@ -2,7 +2,6 @@
 
 import contextlib
 import dataclasses
-import socket
 import time
 from collections.abc import Sequence
 from pathlib import Path
@@ -11,14 +10,14 @@ import numpy as np
 
 from search.evaluators import Evaluator, Infeasible
 from search.executors.config import ExecutorConfig, usable_cores
-from search.head import print_head
+from search.head import print_head, print_workers
 from search.loop import Search, search_settings
 from search.parts import Parts
 from search.quantities import counted, duration
 from search.sweeping.sweep import SweepConfig
 from search.timing import phone_timer
 from search.timing.phone_list import print_phones
-from search.trials import Trial, TrialStore
+from search.trials import COMPLETED, Trial, TrialStore
 from search.workdir import check_settings
 from tflite_bench.command_line import SurroundingsError
 
@@ -87,7 +86,7 @@ def dry_run(
         f"Budget    {counted(config.max_trials, 'trial')}, of which {config.algorithm} learns in "
         f"{updates} of {config.batch_size} (--update={config.update})"
     )
-    print(f"Workers   {_workers(executor, num_workers, parts.trains)}")
+    print_workers(executor, num_workers, parts)
     if parts.latency.kind == phone_timer.KIND:
         print_phones(parts.latency.device)
     trials, landmarks = _earlier(parts, workdir, check=timed and not sweep)
@@ -101,12 +100,13 @@ def dry_run(
     cost = _cost_of(trials) or _measure(parts, timed)
     timers = None if executor.kind == "inline" else at_once or 1
     side_by_side = _side_by_side(executor, num_workers)
+    if config.update == "batch":  # each waits for the last of the one before
+        side_by_side = min(side_by_side, config.batch_size)
     seconds = (trials_left + landmarks_left) * cost.seconds(side_by_side, timers)
     hands_over = parts.trains and not sweep  # best.tflite
     seconds += cost.train_seconds if hands_over else 0.0
-    hours = seconds / 3600
-    hours = f"{hours:,.0f}" if hours >= 10 else f"{hours:.2g}"
-    print(f"Time      about {hours} hours ({duration(seconds)}), {cost.source}")
+    hours = f"{seconds / 3600:,.0f} hours" if seconds >= 36000 else duration(seconds)
+    print(f"Time      about {hours}, {cost.source}")
     each = _brief(cost.train_seconds)
     if parts.trains:
         each += f" of training, {_brief(cost.latency_seconds)} of timing"
@@ -125,23 +125,6 @@ def dry_run(
 
 def _brief(seconds: float) -> str:
     return f"{seconds:.3g} s" if seconds >= 0.001 else "0 s"
-
-
-def _workers(config: ExecutorConfig, num_workers: int, trains: bool) -> str:
-    cores = usable_cores()
-    host = f"{socket.gethostname()}, {counted(cores, 'core')}"
-    threads = counted(config.threads, "thread") if config.threads and trains else "all cores"
-    if config.kind == "inline":
-        return f"inline: this process, on {threads} ({host})"
-    needs = [threads]
-    if config.gpus:
-        needs.append(f"{config.gpus:g} GPU")
-    needs += [f"{name} {amount:g}" for name, amount in config.worker_resources]
-    told = f"{config.kind}: {counted(num_workers, 'worker')} of {', '.join(needs)}"
-    if config.kind == "ray":
-        return f"{told} ({config.ray_address or f'a cluster on {host}'})"
-    crowded = num_workers * (config.threads or cores) > cores and not config.gpus
-    return f"{told} ({host}{', more threads than cores' if crowded else ''})"
 
 
 def _side_by_side(config: ExecutorConfig, num_workers: int) -> float:
@@ -178,7 +161,11 @@ def _standing(workdir: str, trials: Sequence[Trial], max_trials: int) -> str:
 
 def _cost_of(trials: Sequence[Trial]) -> Cost | None:
     """The mean over measured trials; None where there are none."""
-    measured = [trial.measured for trial in trials if trial.reused_from is None]
+    measured = [
+        trial.measured
+        for trial in trials
+        if trial.reused_from is None and trial.status == COMPLETED
+    ]
     if not measured:
         return None
     return Cost(

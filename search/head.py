@@ -1,7 +1,10 @@
 """What a search is, in the lines that stand above it."""
 
+import socket
+
+from search.executors.config import ExecutorConfig, usable_cores
 from search.parts import Parts
-from search.quantities import magnitude
+from search.quantities import counted, magnitude
 from search.sweeping.sweep import SweepConfig
 
 
@@ -31,3 +34,23 @@ def print_head(parts: Parts, sweep: SweepConfig | None = None, latency: str | No
         else:
             target = f"target each of {values} ms"
     print(f"Reward    {reward.form}, {target}, {exponents}")
+
+
+def print_workers(config: ExecutorConfig, num_workers: int, parts: Parts) -> None:
+    """Prints who measures, how many of them, and where."""
+    cores = usable_cores()
+    host = f"{socket.gethostname()}, {counted(cores, 'core')}"
+    threads = counted(config.threads, "thread") if config.threads and parts.trains else "all cores"
+    needs = [threads]
+    if config.gpus:
+        needs.append(f"{config.gpus:g} GPU")
+    needs += [f"{name} {amount:g}" for name, amount in config.worker_resources]
+    told = f"{config.kind}: {counted(num_workers, 'worker')} of {', '.join(needs)}"
+    if config.kind == "inline":
+        told = f"inline: this process, on {threads} ({host})"
+    elif config.kind == "ray":
+        told += f" ({config.ray_address or f'a cluster on {host}'})"
+    else:
+        crowded = num_workers * (config.threads or cores) > cores and not config.gpus
+        told += f" ({host}{', more threads than cores' if crowded else ''})"
+    print(f"Workers   {told}")

@@ -28,7 +28,7 @@ from search.executors import executor_flags
 from search.executors.config import ExecutorConfig
 from search.executors.executor import Executor, Workers
 from search.executors.open import open_executor
-from search.head import print_head
+from search.head import print_head, print_workers
 from search.landmarks import measuring_landmarks
 from search.loop import SearchResult, run_search, search_settings
 from search.parts import Parts, PartsConfig, accuracy_of, latency_of
@@ -101,9 +101,14 @@ def main() -> None:
                 else:
                     workdir = opened.enter_context(Workdir(path))
         opened.enter_context(_failures_told(workdir))
+        if not sweep_config:  # which has done it
+            settings = search_settings(parts.space, parts.accuracy, parts.clock, parts.config)
+            check_settings(workdir.store, settings)
+        print_head(parts, sweep_config)
+        print_workers(executor_config, executor.num_workers, parts)
+        _tell_of_threads(workdir, executor_config, parts)
+        print()
         if sweep_config:
-            print_head(parts, sweep_config)
-            print()
             run_sweep(parts, sweep, reference, search_flags.flags_given(), workers)
         else:
             _run_search(parts, workdir, workers)
@@ -120,13 +125,19 @@ def _opened(
     return open_executor(executor)
 
 
+def _tell_of_threads(workdir: Workdir, config: ExecutorConfig, parts: Parts) -> None:
+    """Says where a search goes on with other threads, on which the bits of a training depend."""
+    before = workdir.store.settings().get("worker_threads", config.threads)
+    if parts.trains and before != config.threads:
+        print(
+            f"          --worker_threads was {before} so far: the same network would get another "
+            "accuracy now, by a little"
+        )
+    workdir.store.save_settings({"worker_threads": config.threads})
+
+
 def _run_search(parts: Parts, workdir: Workdir, workers: Workers) -> None:
-    check_settings(
-        workdir.store, search_settings(parts.space, parts.accuracy, parts.clock, parts.config)
-    )
     done = len(workdir.store.trials())
-    print_head(parts)
-    print()
     result = _search(parts, workdir, workers)
     _finish(parts, workdir, workers, result)
     if done >= parts.config.max_trials:

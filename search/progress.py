@@ -21,7 +21,7 @@ from search.trials import COMPLETED, Trial
 _SPARKS = "▁▂▃▄▅▆▇█"
 _SPARKLINE_LENGTH = 32
 # Where there is no terminal and updates are rare, as with hours of training.
-_MAX_SILENCE_SECONDS = 600.0
+_MAX_SILENCE_SECONDS = 60.0
 
 
 class Progress:

@@ -107,7 +107,7 @@ def test_a_network_that_hangs_is_infeasible_and_its_worker_ended():
     assert planted
     for trial in planted:
         assert trial.measured.reason.startswith("accuracy failed once: ")
-        assert trial.measured.reason.endswith("took longer than 3 s")
+        assert trial.measured.reason.endswith("took longer than 3 s (--trial_timeout)")
     assert all(t.status == COMPLETED for t in result.trials if t.network[0] != "a=2")
 
 
@@ -193,7 +193,7 @@ def test_workers_get_gpus_of_their_own(monkeypatch, tmp_path):
     result = search(PlantedAccuracy(meet=str(tmp_path), processes=2), gpus=2)
     assert {t.measured.records["accuracy"]["gpus"] for t in result.trials} == {"4,5", "6,7"}
     assert os.environ["CUDA_VISIBLE_DEVICES"] == "4,5,6,7"
-    with pytest.raises(ValueError, match=r"3 workers need 6 GPUs: .* has 4"):
+    with pytest.raises(ValueError, match=r"3 workers would need 6 GPUs: .* has 4"):
         Processes(ExecutorConfig("processes", num_workers=3, gpus=2))
     assert Processes(ExecutorConfig("processes", gpus=2)).num_workers == 2
 
@@ -382,6 +382,7 @@ def test_an_async_search_goes_on_with_fewer_workers(tmp_path):
         ({"kind": "processes", "ray_address": "auto"}, "ray_address is 'auto'"),
         ({"kind": "ray", "worker_memory_mb": 5}, "worker_memory_mb is 5"),
         ({"kind": "ray", "worker_resources": (("TPU", 0.0),)}, "worker_resources has TPU=0"),
+        ({"kind": "processes", "worker_resources": (("TPU", 4.0),)}, "is 'TPU=4', which is for"),
         ({"kind": "ray", "threads": -1}, "worker_threads is -1"),
     ],
 )

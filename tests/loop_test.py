@@ -218,6 +218,8 @@ def test_another_seed_is_another_search_and_is_refused_on_the_same_workdir(tmp_p
         search(seed=2, workdir=tmp_path)
     with pytest.raises(SettingsMismatch, match=r"search\.batch_size is 8 there, 4 now"):
         search(seed=1, batch_size=4, workdir=tmp_path)
+    with pytest.raises(SettingsMismatch, match=r"search\.update is 'batch' there, 'async' now"):
+        search(seed=1, update="async", workdir=tmp_path)
     assert rows(search(seed=1, workdir=tmp_path)) == rows(first)
 
 

@@ -72,8 +72,10 @@ def test_a_search_killed_four_times_equals_one_left_alone(alone, tmp_path):
     assert (tmp_path / "killed" / "report.html").exists()
 
     # The same command once more finds nothing to do; other settings are refused.
-    status, out, _ = run(*SEARCH, f"--workdir={tmp_path / 'killed'}")
+    status, out, _ = run(*SEARCH, "--worker_threads=2", f"--workdir={tmp_path / 'killed'}")
     assert (status, "Nothing was left to do: all 7 trials" in out) == (0, True)
+    assert "inline: this process, on 2 threads" in out
+    assert "--worker_threads was 1 so far" in out
     status, _, err = run(*SEARCH, "--seed=5", f"--workdir={tmp_path / 'killed'}")
     assert status == 2
     assert "search.seed is 0 there, 5 now" in err

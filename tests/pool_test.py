@@ -72,6 +72,46 @@ def test_a_task_that_loses_too_many_workers_is_infeasible():
     assert str(done.value) == "latency failed once: one"
 
 
+def test_where_the_first_networks_are_all_given_up_it_is_not_their_fault():
+    all_are_there = threading.Event()
+
+    class Hangs(Pretended):
+        def run(self, task, timeout):
+            all_are_there.wait(timeout=60)
+            raise WorkerLost("took longer than 1 s (--trial_timeout)")
+
+    pool = WorkerPool({"accuracy": [Hangs] * 2})
+    futures = [pool.submit(Task("accuracy", (str(i),))) for i in range(8)]
+    all_are_there.set()
+    for future in futures:
+        with pytest.raises(WorkersFailed, match=r"^none of the first 5 .* \(--trial_timeout\)$"):
+            future.result(timeout=60)
+    pool.close()
+
+
+def test_what_is_given_up_waits_until_another_network_comes_through():
+    may_end, lost = threading.Event(), threading.Event()
+
+    class Scripted(Pretended):
+        def run(self, task, timeout):
+            if task.network == ("kills",):
+                lost.set()
+                raise WorkerLost("it died")
+            may_end.wait(timeout=60)
+            return Outcome(1.0, 0.0)
+
+    pool = WorkerPool({"accuracy": [Scripted] * 2})
+    good, bad = (pool.submit(Task("accuracy", (name,))) for name in ("good", "kills"))
+    lost.wait(timeout=60)
+    while pool.workload().training > 1:
+        time.sleep(0.01)
+    assert not bad.done()
+    may_end.set()
+    assert good.result(timeout=60).value == 1.0
+    assert str(bad.result(timeout=60).value) == "accuracy failed once: it died"
+    pool.close()
+
+
 def test_workers_that_went_with_their_hosts_do_not_count_against_a_task():
     hosts = [HostLost("host a was lost")] * 5
     done, retries = outcome(*hosts, 0.8, max_retries=0)

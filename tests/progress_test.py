@@ -37,22 +37,22 @@ def test_without_a_terminal_there_is_a_line_at_the_start_per_update_and_at_the_e
     with Progress(4, max_entropy=10.0, stream=stream, clock=clock) as progress:
         progress.on_start(0, ("r0",))
         progress.on_trial(trial(0))
-        clock.seconds = 90.0
+        clock.seconds = 45.0
         progress.on_trial(trial(1, 0.75))
         progress.on_update(1, {"reward": 0.625, "entropy": 8.0})
         progress.on_trial(trial(2, 0.0, reason="loss is not finite"))
         progress.on_trial(trial(3, 0.5, reused=0))
-        clock.seconds = 120.0
+        clock.seconds = 60.0
         progress.on_update(2, {"reward": 0.25, "entropy": 5.0})
-    # 2 trials in 90 s are 80 an hour, so the other 2 take 90 s; 4 in 120 s are 120 an hour.
+    # 2 trials in 45 s are 160 an hour, so the other 2 take 45 s; 4 in 60 s are 240 an hour.
     assert stream.getvalue().splitlines() == [
         "search   4 trials",
         "update     1  trials 2/4  mean_reward 0.6250  best_reward 0.7500  accuracy 0.6250  "
-        "latency 12.5 ms  entropy  80%  infeasible 0  reused 0  trials/h 80  left 0:01:30",
+        "latency 12.5 ms  entropy  80%  infeasible 0  reused 0  trials/h 160  left 0:00:45",
         "update     2  trials 4/4  mean_reward 0.2500  best_reward 0.7500  accuracy 0.6250  "
-        "latency 12.5 ms  entropy  50%  infeasible 1  reused 1  trials/h 120",
+        "latency 12.5 ms  entropy  50%  infeasible 1  reused 1  trials/h 240",
         "finished trials 4/4  mean_reward 0.2500  best_reward 0.7500  accuracy 0.6250  "
-        "latency 12.5 ms  entropy  50%  infeasible 1  reused 1  trials/h 120",
+        "latency 12.5 ms  entropy  50%  infeasible 1  reused 1  trials/h 240",
     ]
 
 
@@ -126,14 +126,14 @@ def test_a_lost_worker_is_told_once_with_the_trial_that_it_was_lost_over():
     assert told == ["lost     trial 0: vm, process 7, was killed by SIGKILL"]
 
 
-def test_without_a_terminal_there_is_a_line_every_ten_minutes_while_no_update_comes():
+def test_without_a_terminal_there_is_a_line_every_minute_while_no_update_comes():
     stream, clock = io.StringIO(), Clock()
     with Progress(99, stream=stream, clock=clock) as progress:
         for number in range(5):
-            clock.seconds += 299.0
+            clock.seconds += 29.9
             progress.on_trial(trial(number))
-    # Trials after 299, 598, 897, 1196 and 1495 s; the lines come 600 s after the one before or
-    # later: after 897 s, and not again before 1497 s.
+    # Trials after 29.9, 59.8, 89.7, 119.6 and 149.5 s; the lines come 60 s after the one before or
+    # later: after 89.7 s, and not again before 149.7 s.
     between = stream.getvalue().splitlines()[1:-1]
     assert [line.split()[:3] for line in between] == [["meanwhile", "trials", "3/99"]]
 

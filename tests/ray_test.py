@@ -81,7 +81,7 @@ def test_a_network_that_kills_its_ray_worker_or_hangs_is_infeasible():
         PlantedAccuracy("a=2", "hang"), kind="ray", max_retries=0, trial_timeout=1, max_trials=10
     )
     planted = [t for t in result.trials if t.network[0] == "a=2"]
-    assert planted and planted[0].measured.reason.endswith("took longer than 1 s")
+    assert planted and planted[0].measured.reason.endswith("took longer than 1 s (--trial_timeout)")
 
 
 @contextlib.contextmanager
@@ -153,10 +153,12 @@ def test_what_a_cluster_does_not_have_is_told_before_any_trial(lasting_cluster):
         assert "\n" not in str(raised.value)
         return str(raised.value)
 
-    assert "worker_gpus is GPU=1, 2 workers need 2: " in refused(num_workers=2, gpus=1)
+    assert "worker_gpus is 1, no host has as many: " in refused(num_workers=2, gpus=1)
     assert " has 0, " in refused(num_workers=2, gpus=1)
-    assert "worker_threads is CPU=1, 4 workers need 4: " in refused(num_workers=4)
-    assert "worker_resources is TPU=4, 1 workers need 4: " in refused(
+    assert "num_workers is 4, there is room for 3: worker_threads is 1, " in refused(num_workers=4)
+    # Three processors there are, but not side by side.
+    assert "worker_threads is 2, no host has as many: " in refused(num_workers=1, threads=2)
+    assert "worker_resources is TPU=4, no host has as many: " in refused(
         num_workers=1, worker_resources=(("TPU", 4.0),)
     )
     with pytest.raises(ValueError, match=r"^worker on host \S+: data_dir /nowhere: no such folder"):

@@ -102,10 +102,12 @@ def open_builder(name: str, data_dir: str | None):
 def _not_prepared(name: str, data_dir: str | None) -> str:
     where = data_dir or os.path.join("~", "tensorflow_datasets")
     folder = os.path.expanduser(where)
-    prepared = []
     if os.path.isdir(folder):
         prepared = sorted(entry.name for entry in os.scandir(folder) if entry.is_dir())
+        there = ", ".join(prepared) or "none"
+    else:
+        there = "which is no folder"
     return (
         f"unknown data set {name!r}: known are digits, imagenet, a module as 'package.module', and "
-        f"the TFDS sets prepared in data_dir {where!r} ({', '.join(prepared) or 'none'})"
+        f"the TFDS sets prepared in data_dir {where!r} ({there})"
     )

@@ -77,7 +77,7 @@ class ExecutorConfig:
             ("trial_timeout", self.trial_timeout, ("processes", "ray")),
             ("worker_memory_mb", self.worker_memory_mb, ("processes",)),
             ("ray_address", self.ray_address, ("ray",)),
-            ("worker_resources", self.worker_resources or None, ("ray",)),
+            ("worker_resources", _as_flag(self.worker_resources) or None, ("ray",)),
         ):
             if value is not None and self.kind not in kinds:
                 needed = " or ".join(f"--executor={kind}" for kind in kinds)
@@ -96,3 +96,7 @@ class ExecutorConfig:
             return grows
         names = ("TF_NUM_INTRAOP_THREADS", "TF_NUM_INTEROP_THREADS", "OMP_NUM_THREADS")
         return grows + tuple((name, str(self.threads)) for name in names)
+
+
+def _as_flag(resources: tuple[tuple[str, float], ...]) -> str:
+    return ",".join(f"{name}={amount:g}" for name, amount in resources)

@@ -12,6 +12,7 @@ from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import Future
 
 from search.evaluators import Infeasible
+from search.executors.lane import Job, Lane
 from search.executors.measuring import Workload
 from search.executors.tasks import HostLost, Outcome, Task, Worker, WorkerLost, WorkersFailed
 
@@ -19,6 +20,8 @@ from search.executors.tasks import HostLost, Outcome, Task, Worker, WorkerLost, 
 # start side by side may all die of one cause, such as a host that is lost.
 _MAX_FAILED_STARTS = 3
 _PATIENCE_SECONDS = 5
+# So many networks that none comes through mean that it is not the networks.
+_MAX_GIVEN_UP = 5
 _AGAIN, _NEW, _END = range(3)  # ranks in a queue
 
 MakeWorker = Callable[[], Worker]
@@ -47,13 +50,14 @@ class WorkerPool:
         # (rank, number, job), so that what was lost comes first and the end last.
         self._queues = {lane: queue.PriorityQueue() for lane in makers}
         self._numbers = itertools.count()
-        self._lanes = {lane: _Lane(len(of_lane)) for lane, of_lane in makers.items()}
+        self._lanes = {lane: Lane(len(of_lane)) for lane, of_lane in makers.items()}
         self._lock = threading.Lock()
         self._workers: dict[threading.Thread, Worker] = {}
         self._failure: BaseException | None = None
-        self._pending: set[_Job] = set()
+        self._pending: set[Job] = set()
         self._closed = False
         self._retries = 0
+        self._held: list[tuple[Job, Outcome]] = []  # given up, see _settle_given_up
         self._threads: list[threading.Thread] = []
         self._not_started = {
             lane: [
@@ -71,7 +75,7 @@ class WorkerPool:
         The future's exception is WorkersFailed, what the evaluator raised, or WorkerLost where the
         pool was closed before.
         """
-        job = _Job(task)
+        job = Job(task)
         with self._lock:
             if self._closed or self._failure is not None:
                 job.future.set_exception(self._failure or WorkerLost("the search is over"))
@@ -81,15 +85,16 @@ class WorkerPool:
             # Those of the other lane, too: what is timed now is trained next.
             for threads in self._not_started.values():
                 if threads:
-                    self._threads.append(threads.pop(0))
-                    self._threads[-1].start()
+                    thread = threads.pop(0)
+                    thread.start()  # where Ctrl-C may come
+                    self._threads.append(thread)
         return job.future
 
     def workload(self) -> Workload:
         """What goes on now."""
         with self._lock:
             training = self._lanes["accuracy"]
-            timing = self._lanes.get("latency", _Lane(0))
+            timing = self._lanes.get("latency", Lane(0))
             return Workload(
                 workers=training.workers,
                 training=training.running,
@@ -138,16 +143,20 @@ class WorkerPool:
                 self._begin_again(job, result)
             else:
                 self._settle(job, result)
+                with self._lock:
+                    self._lanes[lane].done += isinstance(result, Outcome)
+                if self._held:
+                    self._settle_given_up()
             if worker is None and not self._closed:
                 worker = self._started(make)
         self._close(worker)
 
-    def _queue(self, job: "_Job") -> None:
+    def _queue(self, job: Job) -> None:
         self._lanes[job.task.lane].waiting += 1
         rank = _AGAIN if job.lost else _NEW
         self._queues[job.task.lane].put((rank, next(self._numbers), job))
 
-    def _begin_again(self, job: "_Job", error: WorkerLost) -> None:
+    def _begin_again(self, job: Job, error: WorkerLost) -> None:
         """Queues a job whose worker was lost, or gives it up."""
         job.lost.append(error)
         lost = [one for one in job.lost if not isinstance(one, HostLost)]
@@ -162,7 +171,37 @@ class WorkerPool:
             else:
                 times = "once" if len(lost) == 1 else f"{len(lost)} times"
                 result = Outcome(Infeasible(f"{job.task.kind} failed {times}: {error}"), 0.0)
-        self._settle(job, result)
+                self._lanes[job.task.lane].given_up += 1
+                self._held.append((job, result))
+        if isinstance(result, Outcome):
+            self._settle_given_up()
+        else:
+            self._settle(job, result)
+
+    def _settle_given_up(self) -> None:
+        """Settles those that were given up, where it is known whose fault it is.
+
+        It is the networks' where others come through, and the surroundings' where the first are all
+        given up; as long as neither is known they are held back while others are under way.
+        """
+        failure, ready = None, []
+        with self._lock:
+            held, self._held = self._held, []
+            for job, result in held:
+                lane = self._lanes[job.task.lane]
+                if lane.done or len(held) == len(self._pending):
+                    ready.append((job, result))
+                else:
+                    self._held.append((job, result))
+                if lane.given_up >= _MAX_GIVEN_UP and not lane.done:
+                    failure = WorkersFailed(
+                        f"none of the first {lane.given_up} networks came through, the last one: "
+                        f"{result.value}"
+                    )
+        if failure is not None:
+            self.fail(failure)
+        for job, result in ready:
+            self._settle(job, result)
 
     def _started(self, make: MakeWorker) -> Worker | None:
         """A worker that is ready; None where that cannot be."""
@@ -201,7 +240,7 @@ class WorkerPool:
         for job in pending:
             self._settle(job, self._failure)
 
-    def _settle(self, job: "_Job", result: Outcome | BaseException) -> None:
+    def _settle(self, job: Job, result: Outcome | BaseException) -> None:
         with self._lock:
             if job not in self._pending:
                 return
@@ -211,61 +250,3 @@ class WorkerPool:
         else:
             lost = tuple(map(str, job.lost))
             job.future.set_result(dataclasses.replace(result, lost=lost))
-
-
-@dataclasses.dataclass(eq=False)
-class _Job:
-    """A task on its way.
-
-    Attributes:
-      task: what is to be done.
-      future: for whoever wants it done.
-      lost: why each worker was lost that had tried.
-    """
-
-    task: Task
-    future: Future[Outcome] = dataclasses.field(default_factory=Future)
-    lost: list[WorkerLost] = dataclasses.field(default_factory=list)
-
-
-@dataclasses.dataclass
-class _Lane:
-    """Workers that share a queue.
-
-    Attributes:
-      workers: how many there are.
-      running: tasks that are worked on.
-      waiting: tasks that wait for a worker.
-    """
-
-    workers: int
-    running: int = 0
-    waiting: int = 0
-    _since: float | None = None
-    _counted: float = 0.0
-    _busy_seconds: float = 0.0
-
-    def begin(self) -> None:
-        self._count()
-        self.waiting -= 1
-        self.running += 1
-
-    def end(self) -> None:
-        self._count()
-        self.running -= 1
-
-    @property
-    def busy_share(self) -> float | None:
-        """Of the workers' time since the first task began, in [0, 1]; None before that."""
-        if self._since is None:
-            return None
-        now = time.monotonic()
-        busy = self._busy_seconds + self.running * (now - self._counted)
-        return busy / (self.workers * max(now - self._since, 1e-9))
-
-    def _count(self) -> None:
-        now = time.monotonic()
-        if self._since is None:
-            self._since = self._counted = now
-        self._busy_seconds += self.running * (now - self._counted)
-        self._counted = now

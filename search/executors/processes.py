@@ -31,7 +31,9 @@ from search.executors.tasks import (
     WorkerLost,
     WorkerName,
     run_task,
+    took_too_long,
 )
+from search.quantities import counted
 
 # Started anew rather than forked: TensorFlow does not live through a fork.
 _CONTEXT = multiprocessing.get_context("spawn")
@@ -59,7 +61,8 @@ class Processes(PooledExecutor):
         needed = self.num_workers * self._each
         if needed > len(self._gpus):
             raise ValueError(
-                f"worker_gpus is {self._each}, {self.num_workers} workers need {needed} GPUs: "
+                f"worker_gpus is {self._each}, {counted(self.num_workers, 'worker')} would need "
+                f"{counted(needed, 'GPU')}: "
                 f"{socket.gethostname()} has {len(self._gpus)}"
             )
 
@@ -173,7 +176,7 @@ class ProcessWorker:
         if not self._heard(timeout):
             self.close()
             ended = self._ending.is_set()
-            why = "was ended with the search" if ended else f"took longer than {timeout:g} s"
+            why = "was ended with the search" if ended else took_too_long(timeout)
             raise WorkerLost(f"{self.name}, {why}")
         try:
             # Of a process that is dead there may be a last message.

@@ -48,7 +48,7 @@ class RayCluster(PooledExecutor):
         try:
             self._nodes = [node for node in ray.nodes() if node["Alive"]]
             self._check_versions()
-            self.num_workers = self._workers_for(ray.cluster_resources())
+            self.num_workers = self._workers_that_fit()
         except BaseException:
             ray.shutdown()
             raise
@@ -116,25 +116,31 @@ class RayCluster(PooledExecutor):
                         f"this host has {version}"
                     )
 
-    def _workers_for(self, there: Mapping[str, float]) -> int:
-        """How many workers; ValueError where there is not enough of something for as many."""
-        wanted = self.config.num_workers
-        fitting = min(int(there.get(name, 0) // amount) for name, amount in self._needs.items())
+    def _workers_that_fit(self) -> int:
+        """How many workers; ValueError where no host has what one needs, or not for as many."""
+        hosts = [(node["NodeManagerHostname"], node["Resources"]) for node in self._nodes]
+
+        def room(has: Mapping[str, float], needs: Mapping[str, float]) -> int:
+            return min(int(has.get(name, 0) // amount) for name, amount in needs.items())
+
+        def told(name: str) -> str:
+            return ", ".join(f"{host} has {has.get(name, 0):g}" for host, has in hosts)
+
+        wanted, fitting = self.config.num_workers, sum(room(has, self._needs) for _, has in hosts)
         if fitting and (wanted is None or wanted <= fitting):
             return wanted or fitting
-        wanted = wanted or 1
-        name, amount = next(
-            (name, amount)
-            for name, amount in self._needs.items()
-            if there.get(name, 0) < wanted * amount
+        # The first need for which there is less room than asked.
+        name = min(
+            self._needs,
+            key=lambda name: sum(room(has, {name: self._needs[name]}) for _, has in hosts),
         )
         flag = {"CPU": "worker_threads", "GPU": "worker_gpus"}.get(name, "worker_resources")
-        hosts = ", ".join(
-            f"{node['NodeManagerHostname']} has {node['Resources'].get(name, 0):g}"
-            for node in self._nodes
-        )
+        amount = f"{self._needs[name]:g}"
+        need = f"{flag} is {amount}" if flag != "worker_resources" else f"{flag} is {name}={amount}"
+        if not fitting:
+            raise ValueError(f"{need}, no host has as many: {told(name)}")
         raise ValueError(
-            f"{flag} is {name}={amount:g}, {wanted} workers need {wanted * amount:g}: {hosts}"
+            f"num_workers is {wanted}, there is room for {fitting}: {need}, {told(name)}"
         )
 
 

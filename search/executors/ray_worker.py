@@ -26,6 +26,7 @@ from search.executors.tasks import (
     WorkerName,
     WorkersFailed,
     run_task,
+    took_too_long,
 )
 
 # Not a worker's end but that of all.
@@ -79,7 +80,7 @@ class RayWorker:
         except RayTaskError as error:
             raise error.cause from error
         except GetTimeoutError as error:
-            raise WorkerLost(f"{name}, took longer than {timeout:g} s") from error
+            raise WorkerLost(f"{name}, {took_too_long(timeout)}") from error
         except _OF_ALL as error:
             raise WorkersFailed(f"Ray: {first_line(error)}") from error
         except RayError as error:

@@ -121,6 +121,11 @@ class Worker(Protocol):
         """Ends it, whatever it is doing; any thread may ask, more than once."""
 
 
+def took_too_long(timeout: float) -> str:
+    """What is told of a worker that hung, or seemed to."""
+    return f"took longer than {timeout:g} s (--trial_timeout)"
+
+
 def run_task(evaluator: AnyEvaluator, task: Task) -> Outcome:
     """Works on a task here and now.
 

@@ -161,7 +161,8 @@ class _Progress:
 
 def _span(front: list[Trial]) -> str:
     """The ends of a front: '61.20 % at 20.1 ms to 70.35 % at 131 ms'."""
-    return " to ".join(
+    ends = dict.fromkeys(
         f"{percent(end.measured.accuracy)} at {milliseconds(end.measured.latency_ms)}"
         for end in (front[0], front[-1])
     )
+    return " to ".join(ends)
