@@ -1,6 +1,11 @@
 """Keeps the TensorFlow-free half of the tests free of TensorFlow, and the user's cache alone."""
 
+import signal
+
 import pytest
+
+# A shell that starts the tests in the background switches Ctrl-C off, and every command inherits it.
+signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
 @pytest.fixture(autouse=True, scope="session")
