@@ -4,7 +4,7 @@ import signal
 
 import pytest
 
-# A shell that starts the tests in the background switches Ctrl-C off, and every command inherits it.
+# A shell that starts tests in the background switches Ctrl-C off; every command would inherit that.
 signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
