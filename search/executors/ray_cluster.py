@@ -129,14 +129,17 @@ class RayCluster(PooledExecutor):
         wanted, fitting = self.config.num_workers, sum(room(has, self._needs) for _, has in hosts)
         if fitting and (wanted is None or wanted <= fitting):
             return wanted or fitting
-        # The first need for which there is less room than asked.
-        name = min(
-            self._needs,
-            key=lambda name: sum(room(has, {name: self._needs[name]}) for _, has in hosts),
-        )
+        alone = {  # how many would fit if that were all they need
+            name: sum(room(has, {name: amount}) for _, has in hosts)
+            for name, amount in self._needs.items()
+        }
+        name = min(alone, key=alone.get)
         flag = {"CPU": "worker_threads", "GPU": "worker_gpus"}.get(name, "worker_resources")
         amount = f"{self._needs[name]:g}"
         need = f"{flag} is {amount}" if flag != "worker_resources" else f"{flag} is {name}={amount}"
+        if not fitting and alone[name]:
+            needs = ", ".join(f"{name}={amount:g}" for name, amount in self._needs.items())
+            raise ValueError(f"{need}, no host has all of {needs}: {told(name)}")
         if not fitting:
             raise ValueError(f"{need}, no host has as many: {told(name)}")
         raise ValueError(
