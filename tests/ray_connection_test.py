@@ -2,7 +2,6 @@
 
 import contextlib
 import socket
-import time
 from concurrent import futures
 
 import pytest
@@ -101,15 +100,18 @@ def test_a_port_of_ray_that_is_not_the_heads_is_told():
     assert head.asked == ["/ray.rpc.NodeInfoGcsService/GetClusterId"]
 
 
-def test_where_nobody_answers_that_is_told_and_soon(monkeypatch):
+def test_where_nobody_answers_that_is_told(monkeypatch):
     from search.executors import ray_connection
 
     monkeypatch.setattr(ray_connection, "_PATIENCE_SECONDS", 0.5)
     with socket.create_server(("127.0.0.1", 0)) as mute:
         address = f"127.0.0.1:{mute.getsockname()[1]}"
-        start = time.monotonic()
         assert said_of(address) == f"ray_address: no cluster at {address}: nothing answers there"
-        assert time.monotonic() - start < 30
+
+
+def test_where_nobody_listens_or_no_host_is_that_is_told():
+    with socket.create_server(("127.0.0.1", 0)) as closed:
+        address = f"127.0.0.1:{closed.getsockname()[1]}"
     assert said_of(address).endswith(": connection refused")
     assert said_of("nobody.invalid:6379") == (
         "ray_address: no cluster at nobody.invalid:6379: no host has that name"

@@ -78,7 +78,9 @@ def _check_answers(address: str) -> None:
         )
     source, token = _token()
     metadata = [("authorization", f"Bearer {token}")] if token else []
-    with grpc.insecure_channel(address, options=[("grpc.enable_http_proxy", 0)]) as channel:
+    # A connection of its own: one to the same address that failed before is none to go by.
+    options = [("grpc.enable_http_proxy", 0), ("grpc.use_local_subchannel_pool", 1)]
+    with grpc.insecure_channel(address, options=options) as channel:
         try:
             channel.unary_unary(_WHICH_CLUSTER)(b"", timeout=_PATIENCE_SECONDS, metadata=metadata)
         except grpc.RpcError as error:
@@ -96,7 +98,9 @@ def _check_answers(address: str) -> None:
             if why is None:
                 return  # that is for Ray to say
             # Of those who are not available, which the code does not tell apart.
-            why = next((why for said, why in _UNAVAILABLE.items() if said in error.details()), why)
+            why = next(
+                (why for said, why in _UNAVAILABLE.items() if said in (error.details() or "")), why
+            )
             raise ValueError(f"ray_address: no cluster at {address}: {why}") from error
 
 
