@@ -90,7 +90,7 @@ def check_settings(store: TrialStore, settings: dict) -> None:
     if kept is None:
         store.save_settings({"settings": settings})
         return
-    # Which trials depend on only where it is not the default, and so it is not always there.
+    # `search_settings` leaves the default out.
     for one in (kept, settings):
         one.get("search", {}).setdefault("update", "batch")
     told = differences(kept, settings)

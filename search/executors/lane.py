@@ -21,6 +21,14 @@ class Job:
     future: Future[Outcome] = dataclasses.field(default_factory=Future)
     lost: list[WorkerLost] = dataclasses.field(default_factory=list)
 
+    def tell(self, result: Outcome | BaseException) -> None:
+        """Tells whoever wants it done what became of it."""
+        if isinstance(result, BaseException):
+            self.future.set_exception(result)
+        else:
+            lost = tuple(map(str, self.lost))
+            self.future.set_result(dataclasses.replace(result, lost=lost))
+
 
 @dataclasses.dataclass
 class Lane:

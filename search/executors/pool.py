@@ -3,7 +3,6 @@
 Its task is begun again before any other, by whoever is free next.
 """
 
-import dataclasses
 import itertools
 import queue
 import threading
@@ -139,14 +138,12 @@ class WorkerPool:
                 result = error
             with self._lock:
                 self._lanes[lane].end()
+                self._lanes[lane].done += isinstance(result, Outcome)
             if isinstance(result, WorkerLost):
                 self._begin_again(job, result)
             else:
                 self._settle(job, result)
-                with self._lock:
-                    self._lanes[lane].done += isinstance(result, Outcome)
-                if self._held:
-                    self._settle_given_up()
+            self._settle_given_up()
             if worker is None and not self._closed:
                 worker = self._started(make)
         self._close(worker)
@@ -173,10 +170,8 @@ class WorkerPool:
                 result = Outcome(Infeasible(f"{job.task.kind} failed {times}: {error}"), 0.0)
                 self._lanes[job.task.lane].given_up += 1
                 self._held.append((job, result))
-        if isinstance(result, Outcome):
-            self._settle_given_up()
-        else:
-            self._settle(job, result)
+                return
+        self._settle(job, result)
 
     def _settle_given_up(self) -> None:
         """Settles those that were given up, where it is known whose fault it is.
@@ -187,21 +182,26 @@ class WorkerPool:
         failure, ready = None, []
         with self._lock:
             held, self._held = self._held, []
+            nothing_else = len(held) == len(self._pending)
             for job, result in held:
                 lane = self._lanes[job.task.lane]
-                if lane.done or len(held) == len(self._pending):
-                    ready.append((job, result))
-                else:
-                    self._held.append((job, result))
                 if lane.given_up >= _MAX_GIVEN_UP and not lane.done:
                     failure = WorkersFailed(
                         f"none of the first {lane.given_up} networks came through, the last one: "
                         f"{result.value}"
                     )
+                if lane.done or nothing_else:
+                    ready.append((job, result))
+                else:
+                    self._held.append((job, result))
+            if failure is None:
+                # At once: who looks next must not count them as under way.
+                self._pending.difference_update(job for job, _ in ready)
         if failure is not None:
             self.fail(failure)
+            return
         for job, result in ready:
-            self._settle(job, result)
+            job.tell(result)
 
     def _started(self, make: MakeWorker) -> Worker | None:
         """A worker that is ready; None where that cannot be."""
@@ -245,8 +245,4 @@ class WorkerPool:
             if job not in self._pending:
                 return
             self._pending.remove(job)
-        if isinstance(result, BaseException):
-            job.future.set_exception(result)
-        else:
-            lost = tuple(map(str, job.lost))
-            job.future.set_result(dataclasses.replace(result, lost=lost))
+        job.tell(result)
