@@ -16,7 +16,8 @@ from collections.abc import Sequence
 from absl import flags
 
 from tflite_bench import command_line
-from tflite_bench.adb import Adb, Result, find_adb
+from tflite_bench.adb import Adb, Result
+from tflite_bench.adb_program import find_adb
 from tflite_bench.benchmark_tool import load_tool
 from tflite_bench.device_errors import DeviceError
 from tflite_bench.device_flags import ADB, BENCHMARK_MODEL, device_config

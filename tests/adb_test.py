@@ -10,7 +10,9 @@ import pytest
 from scripted_adb import PIXEL_2, STATE, install
 
 from tflite_bench import adb as adb_module
-from tflite_bench.adb import Adb, Attached, find_adb
+from tflite_bench import adb_program
+from tflite_bench.adb import Adb, Attached
+from tflite_bench.adb_program import find_adb
 from tflite_bench.benchmark_tool import BenchmarkTool
 from tflite_bench.device_errors import (
     AdbFlagError,
@@ -96,13 +98,13 @@ def test_adb_is_the_one_given_then_that_on_the_path_then_that_of_adbutils(tmp_pa
         program.write_text("#!/bin/sh\n")
         program.chmod(0o755)
     package = types.SimpleNamespace(submodule_search_locations=[str(tmp_path / "adbutils")])
-    monkeypatch.setattr(adb_module.importlib.util, "find_spec", lambda name: package)
+    monkeypatch.setattr(adb_program.importlib.util, "find_spec", lambda name: package)
     monkeypatch.setenv("PATH", str(on_path.parent))
     assert find_adb(given) == given
     assert find_adb() == str(on_path)
     monkeypatch.setenv("PATH", str(tmp_path))
     assert find_adb() == str(bundled)
-    monkeypatch.setattr(adb_module.importlib.util, "find_spec", lambda name: None)
+    monkeypatch.setattr(adb_program.importlib.util, "find_spec", lambda name: None)
     with pytest.raises(AdbMissingError, match="there is no adb program: install"):
         find_adb()
     with pytest.raises(AdbMissingError, match="--adb=no/such is no program"):

@@ -8,7 +8,7 @@ import sys
 
 import pytest
 
-from tflite_bench.adb import find_adb
+from tflite_bench.adb_program import find_adb
 from tflite_bench.device_errors import AdbMissingError
 
 ROOT = pathlib.Path(__file__).parent.parent

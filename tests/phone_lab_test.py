@@ -11,7 +11,8 @@ import time
 import pytest
 from phone_lab import beside_phones, run
 
-from tflite_bench.adb import Adb, find_adb
+from tflite_bench.adb import Adb
+from tflite_bench.adb_program import find_adb
 from tflite_bench.benchmark_tool import ToolConfig, load_tool
 from tflite_bench.device_errors import (
     CommandTimeoutError,

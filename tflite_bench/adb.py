@@ -11,17 +11,16 @@ at both ends: a client that is killed leaves its command running on the phone, s
 import dataclasses
 import errno
 import hashlib
-import importlib.util
 import os
 import re
 import secrets
 import shlex
-import shutil
 import subprocess
 import tempfile
 import time
 from collections.abc import Sequence
 
+from tflite_bench.adb_program import find_adb
 from tflite_bench.device_errors import (
     AdbFlagError,
     AdbMissingError,
@@ -81,32 +80,6 @@ class Result:
     stderr: str
 
 
-def find_adb(path: str | None = None) -> str:
-    """The adb program: the one given, else that on PATH, else the one in PyPI's adbutils.
-
-    Raises:
-      AdbFlagError: where the one given is no program.
-      AdbMissingError: where there is none.
-    """
-    if path:
-        found = shutil.which(path)
-        if not found:
-            raise AdbFlagError(f"--adb={path} is no program, give the path of Android's adb")
-        return found
-    found = shutil.which("adb")
-    if found:
-        return found
-    package = importlib.util.find_spec("adbutils")
-    for folder in package.submodule_search_locations or () if package else ():
-        bundled = os.path.join(folder, "binaries", "adb")
-        if os.access(bundled, os.X_OK):
-            return bundled
-    raise AdbMissingError(
-        "there is no adb program: install Android's platform-tools or `pip install adbutils`, or "
-        "name one with --adb=PATH"
-    )
-
-
 class Adb:
     """Talks to the phones that are attached to this machine.
 
@@ -119,6 +92,11 @@ class Adb:
 
     def __init__(self, program: str, named: bool = False):
         self.program, self._named = program, named
+
+    @classmethod
+    def of_flag(cls, path: str | None) -> "Adb":
+        """The adb that --adb names, or the one that `find_adb` finds; raises as that does."""
+        return cls(find_adb(path), named=bool(path))
 
     def devices(self) -> list[Attached]:
         """All that are attached, usable or not.

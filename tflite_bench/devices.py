@@ -3,7 +3,7 @@
 import dataclasses
 from collections.abc import Callable, Mapping
 
-from tflite_bench.adb import Adb, find_adb
+from tflite_bench.adb import Adb
 from tflite_bench.benchmark_tool import ToolConfig, load_tool
 from tflite_bench.host import HostClock, HostConfig
 from tflite_bench.host_tool import HostToolClock
@@ -70,7 +70,7 @@ def phone_shelf(
       DeviceError: where there is no adb, or no phone that can be used; it says why.
     """
     tool = load_tool(config.benchmark_model)
-    adb = Adb(find_adb(config.adb), named=bool(config.adb))
+    adb = Adb.of_flag(config.adb)
 
     def clock(serial: str, on_pause: Callable[[str], None]) -> PhoneClock:
         return PhoneClock(

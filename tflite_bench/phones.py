@@ -9,7 +9,7 @@ import json
 from absl import flags
 
 from tflite_bench import command_line
-from tflite_bench.adb import Adb, find_adb
+from tflite_bench.adb import Adb
 from tflite_bench.benchmark_tool import load_tool
 from tflite_bench.device_errors import NoPhoneError
 from tflite_bench.device_flags import ADB, BENCHMARK_MODEL, NUM_THREADS, cpu_mask, limits
@@ -22,7 +22,7 @@ def main() -> None:
     with command_line.usage_errors():
         bounds, mask = limits(), cpu_mask()
         tool = load_tool(BENCHMARK_MODEL.value) if BENCHMARK_MODEL.value else None
-    adb = Adb(find_adb(ADB.value), named=bool(ADB.value))
+    adb = Adb.of_flag(ADB.value)
     rows = look(adb, bounds, tool=tool, mask=mask, num_threads=NUM_THREADS.value)
     if not rows:
         raise NoPhoneError(
