@@ -112,6 +112,19 @@ def test_what_is_given_up_waits_until_another_network_comes_through():
     pool.close()
 
 
+def test_those_who_are_given_up_in_one_moment_do_not_wait_for_each_other():
+    class Dies(Pretended):
+        def run(self, task, timeout):
+            raise WorkerLost("it died")
+
+    for _ in range(50):
+        pool = WorkerPool({"accuracy": [Dies] * 2, "latency": [Dies] * 2})
+        tasks = [Task(kind, (name,)) for kind in ("latency", "accuracy") for name in "ab"]
+        for future in [pool.submit(task) for task in tasks]:
+            assert str(future.result(timeout=60).value).endswith("failed once: it died")
+        pool.close()
+
+
 def test_workers_that_went_with_their_hosts_do_not_count_against_a_task():
     hosts = [HostLost("host a was lost")] * 5
     done, retries = outcome(*hosts, 0.8, max_retries=0)
